@@ -1,0 +1,102 @@
+"""A bill: priced lines, benefits, and what each funder and the diner pay.
+
+For every bill and for every line: gross = own + subsidies + discount, to the fen.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.domain.reading import Box, Candidate
+
+
+class ItemStatus(StrEnum):
+    """What the acceptance policy made of one portion."""
+
+    ACCEPTED = "accepted"
+    UNCERTAIN = "uncertain"
+    UNKNOWN = "unknown"
+
+
+class Tender(StrEnum):
+    """A way of paying."""
+
+    FACE = "face"
+    CARD = "card"
+    WALLET = "wallet"
+    QR = "qr"
+    CASH = "cash"
+
+
+class BenefitKind(StrEnum):
+    """A discount is borne by the canteen; a subsidy is paid back to it by funders."""
+
+    DISCOUNT = "discount"
+    SUBSIDY = "subsidy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannedItem:
+    """One portion of a reading with what it would cost; `dish_id` is '' and the price 0 while it is unknown."""
+
+    item_id: int
+    status: ItemStatus
+    dish_id: str
+    price_fen: int
+    confidence_bps: int
+    detector_bps: int
+    box: Box | None
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunderShare:
+    """What one funder owes of a subsidy."""
+
+    funder_id: str
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedBenefit:
+    """What one rule took off the bill. `shares` is empty for a discount and sums to `amount_fen` for a subsidy."""
+
+    rule_id: str
+    rule_version: int
+    kind: BenefitKind
+    stage: int
+    base_fen: int
+    amount_fen: int
+    shares: tuple[FunderShare, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One dish on a bill with its share of the benefits; in a reversal, what is taken back (own may be negative)."""
+
+    item_id: int
+    dish_id: str
+    gross_fen: int
+    discount_fen: int
+    subsidy_fen: int
+    own_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """The whole sum: `gross_fen = own_fen + subsidy_fen + discount_fen`. Also the form of a reversal."""
+
+    lines: tuple[BillLine, ...]
+    benefits: tuple[AppliedBenefit, ...]
+    gross_fen: int
+    discount_fen: int
+    subsidy_fen: int
+    own_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSplit:
+    """Where the time of one service went, in milliseconds: reading the tray, deciding with the diner, paying."""
+
+    recognise_ms: int
+    interact_ms: int
+    pay_ms: int
