@@ -1,0 +1,238 @@
+"""A photograph of a tray -> a reading: which portions are seen, and which of today's dishes each may be.
+
+Source: decisions R2 to R8 of the README.
+"""
+
+import io
+import math
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.domain.errors import EnrolmentError, PhotoUnusableError, RecognitionError
+from engine.domain.reading import Box, DishSighting, ModelRef, ReadingTimings, TrayReading
+from recognition.frame import Frame, decode_photo
+from recognition.gallery import EMBEDDING_SIZE, Gallery, refuse_other_embedder
+from recognition.model_card import MODELS_DIR, ModelCard, read_model_card
+from recognition.postprocess import Portion, portions_in_reading_order
+from recognition.preprocess import detector_input, embedder_input, plan_letterbox, trimmed
+from recognition.session import VerifiedSession
+
+MAX_PORTIONS: Final = 24
+MAX_ENROLMENT_PHOTOS: Final = 20
+LEAST_CROP_SIDE_PX: Final = 48
+EMBED_BATCH: Final = 6
+ZOOM_SHARES: Final = (0.0, 0.12, 0.22)
+EXEMPLAR_ID_DIGITS: Final = 32
+CROP_JPEG_SIDE_PX: Final = 480
+CROP_JPEG_QUALITY: Final = 88
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EnrolledPhoto:
+    """One photograph of a dish made ready for a gallery.
+
+    `exemplar_id` follows from the photograph alone, so enrolling it twice changes nothing. `vectors` is
+    (3, 1280) float32, one per zoom. `box` is in pixels of the frame; `portion_found` is false if the whole
+    photograph was taken. `crop_jpeg` shows what was taken, to be looked at by a person.
+    """
+
+    exemplar_id: str
+    vectors: NDArray[np.float32]
+    crop_jpeg: bytes
+    box: Box
+    portion_found: bool
+
+
+class TrayReader:
+    """The detector and the embedder together. All methods may be called from several threads at once."""
+
+    def __init__(
+        self, detector: ModelCard, embedder: ModelCard, *, threads: int = 1, detector_floor_bps: int = 3300
+    ) -> None:
+        """Load, verify and run both models once, so that the first tray of the day is as fast as the second.
+
+        Args:
+            threads: cores that one reading may use.
+            detector_floor_bps: portions scored lower are not reported, basis points.
+        Raises:
+            ModelInvalidError: a model is missing, changed or has other inputs and outputs than its card says.
+        """
+        self._detector = VerifiedSession(detector, threads=threads)
+        self._embedder = VerifiedSession(embedder, threads=threads)
+        self._detector_floor_bps = detector_floor_bps
+        blank = Image.new("RGB", (640, 480))
+        self._detect(blank)
+        self._embed(blank, np.array([(0, 0, 640, 480)], np.float32))
+
+    @classmethod
+    def load(cls, models_dir: Path | None = None, threads: int = 1) -> Self:
+        """Load the models of a folder, or those that the package ships.
+
+        Raises:
+            ModelInvalidError: see the constructor.
+        """
+        folder = MODELS_DIR if models_dir is None else models_dir
+        return cls(
+            read_model_card(folder / "dish_detector.toml"),
+            read_model_card(folder / "dish_embedder.toml"),
+            threads=threads,
+        )
+
+    @property
+    def models(self) -> tuple[ModelRef, ...]:
+        return self._detector.card.ref, self._embedder.card.ref
+
+    @property
+    def embedder_sha256(self) -> str:
+        return self._embedder.card.sha256
+
+    def read(self, photo: bytes, gallery: Gallery, menu: Collection[str]) -> TrayReading:
+        """Read a photograph of a tray; boxes are in pixels of the reading's own width and height.
+
+        A reading without sightings means that no food was seen; it is never a failure in disguise.
+
+        Args:
+            photo: a JPEG, PNG or WebP.
+            gallery: the canteen's enrolled dishes.
+            menu: dish ids that are sold now; nothing else can be a candidate.
+        Raises:
+            PhotoTooLargeError, PhotoUnreadableError, PhotoUnusableError: see `decode_photo`; more than 24
+                portions are unusable too.
+            GalleryMismatchError: the gallery belongs to another embedder.
+            InferenceFailedError: a model failed.
+        """
+        return self.read_frame(decode_photo(photo), gallery, menu)
+
+    def read_frame(self, frame: Frame, gallery: Gallery, menu: Collection[str]) -> TrayReading:
+        """Read a frame that was decoded before; otherwise like `read`."""
+        refuse_other_embedder(gallery, self.embedder_sha256)
+        image = Image.fromarray(frame.pixels)
+        start_ns = time.perf_counter_ns()
+        portions = self._detect(image)
+        detected_ns = time.perf_counter_ns()
+        embeddings = self._embed(image, _corners([portion.box for portion in portions]))
+        embedded_ns = time.perf_counter_ns()
+        candidates = gallery.match(embeddings, menu)
+        matched_ns = time.perf_counter_ns()
+        return TrayReading(
+            photo_sha256=frame.photo_sha256,
+            width_px=frame.width_px,
+            height_px=frame.height_px,
+            sightings=tuple(
+                DishSighting(box=portion.box, detector_bps=portion.detector_bps, candidates=ranked)
+                for portion, ranked in zip(portions, candidates, strict=True)
+            ),
+            models=self.models,
+            timings=ReadingTimings(
+                decode_us=frame.decode_us,
+                detect_us=(detected_ns - start_ns) // 1000,
+                embed_us=(embedded_ns - detected_ns) // 1000,
+                match_us=(matched_ns - embedded_ns) // 1000,
+            ),
+        )
+
+    def enrol(self, photos: Sequence[bytes], *, whole_tray: bool = False) -> list[EnrolledPhoto]:
+        """Make photographs of one dish ready for a gallery; one result for each different photograph.
+
+        Of each photograph the portion that is large and central is taken, or all of it if none is detected.
+
+        Args:
+            photos: 1 to 20 photographs of the same dish.
+            whole_tray: take every photograph as a whole, as when the dish was cut out by hand.
+        Raises:
+            EnrolmentError: no or too many photographs, or one that cannot be used; `details` name it, from 1.
+            InferenceFailedError: a model failed.
+        """
+        if not 1 <= len(photos) <= MAX_ENROLMENT_PHOTOS:
+            raise EnrolmentError(
+                f"{len(photos)} photographs were given. Give 1 to {MAX_ENROLMENT_PHOTOS} of the dish.",
+                photos=len(photos),
+            )
+        enrolled: dict[str, EnrolledPhoto] = {}
+        for number, photo in enumerate(photos, start=1):
+            try:
+                frame = decode_photo(photo)
+            except RecognitionError as error:
+                raise EnrolmentError(
+                    f"Photograph {number} of {len(photos)} cannot be used: {error.message}",
+                    photo=number,
+                    reason=error.code,
+                ) from error
+            exemplar_id = frame.photo_sha256[:EXEMPLAR_ID_DIGITS]
+            if exemplar_id not in enrolled:
+                enrolled[exemplar_id] = self._enrol_frame(exemplar_id, frame, number, whole_tray=whole_tray)
+        return list(enrolled.values())
+
+    def _enrol_frame(self, exemplar_id: str, frame: Frame, number: int, *, whole_tray: bool) -> EnrolledPhoto:
+        image = Image.fromarray(frame.pixels)
+        portions = [] if whole_tray else self._detect(image)
+        box = Box(left_px=0, top_px=0, right_px=frame.width_px, bottom_px=frame.height_px)
+        if portions:
+            box = max(portions, key=lambda portion: _prominence(portion.box, frame)).box
+        if min(box.right_px - box.left_px, box.bottom_px - box.top_px) < LEAST_CROP_SIDE_PX:
+            raise EnrolmentError(
+                f"The dish on photograph {number} is smaller than {LEAST_CROP_SIDE_PX} pixels. Go nearer.",
+                photo=number,
+                reason="dish_too_small",
+            )
+        corners = _corners([box])[0]
+        vectors = self._embed(image, np.stack([trimmed(corners, share) for share in ZOOM_SHARES]))
+        return EnrolledPhoto(
+            exemplar_id=exemplar_id,
+            vectors=vectors,
+            crop_jpeg=_crop_jpeg(image, box),
+            box=box,
+            portion_found=bool(portions),
+        )
+
+    def _detect(self, image: Image.Image) -> list[Portion]:
+        plan = plan_letterbox(*image.size)
+        outputs = self._detector.run({"image": detector_input(image, plan)})
+        portions = portions_in_reading_order(
+            outputs["heatmap"], outputs["ltrb"], plan, self._detector_floor_bps
+        )
+        if len(portions) > MAX_PORTIONS:
+            raise PhotoUnusableError(
+                f"More than {MAX_PORTIONS} portions were seen. Photograph one tray at a time.",
+                portions=len(portions),
+                max_portions=MAX_PORTIONS,
+            )
+        return portions
+
+    def _embed(self, image: Image.Image, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, 1280) embeddings of (n, 4) boxes."""
+        parts = [
+            self._embedder.run({"crops": embedder_input(image, boxes[start : start + EMBED_BATCH])})[
+                "embedding"
+            ]
+            for start in range(0, len(boxes), EMBED_BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, EMBEDDING_SIZE), np.float32)
+
+
+def _corners(boxes: Sequence[Box]) -> NDArray[np.float32]:
+    rows = [(box.left_px, box.top_px, box.right_px, box.bottom_px) for box in boxes]
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def _prominence(box: Box, frame: Frame) -> float:
+    """Area of a box, worth less the farther it is from the middle, where a dish that is enrolled stands."""
+    x = (box.left_px + box.right_px) / frame.width_px - 1
+    y = (box.top_px + box.bottom_px) / frame.height_px - 1
+    area = (box.right_px - box.left_px) * (box.bottom_px - box.top_px)
+    return area * (1 - math.hypot(x, y) / math.sqrt(2))
+
+
+def _crop_jpeg(image: Image.Image, box: Box) -> bytes:
+    crop = image.crop((box.left_px, box.top_px, box.right_px, box.bottom_px))
+    crop.thumbnail((CROP_JPEG_SIDE_PX, CROP_JPEG_SIDE_PX), Image.Resampling.BILINEAR)
+    buffer = io.BytesIO()
+    crop.save(buffer, "JPEG", quality=CROP_JPEG_QUALITY)
+    return buffer.getvalue()
