@@ -1,0 +1,1 @@
+"""Everything that makes models and pictures; nothing here is needed to read a tray."""
