@@ -1,0 +1,51 @@
+"""The table of everything that the log may contain: each event class under its pinned topic.
+
+The table is written out rather than collected, so that an event that is renamed or lost shows as a changed line here.
+"""
+
+from typing import Final
+
+from engine.application.codec import EventTypes, Upcasters
+from engine.domain import events
+from engine.domain.events import Event
+
+_EVENT_CLASSES: Final[tuple[type[Event], ...]] = (
+    events.TrayScanned,
+    events.DishCorrected,
+    events.DishAdded,
+    events.DishRemoved,
+    events.DinerIdentified,
+    events.DiscountApplied,
+    events.SubsidyApplied,
+    events.FacePaid,
+    events.CardPaid,
+    events.WalletPaid,
+    events.QrPaid,
+    events.CashPaid,
+    events.TrayRemoved,
+    events.CheckoutVoided,
+    events.PaymentRefunded,
+    events.WalletOpened,
+    events.WalletToppedUp,
+    events.WalletCharged,
+    events.WalletRefunded,
+    events.EntitlementUsed,
+    events.EntitlementRestored,
+    events.CanteenOpened,
+    events.CanteenChanged,
+    events.MenuPublished,
+    events.DishEnrolled,
+    events.ResidentRegistered,
+    events.ResidentChanged,
+    events.CredentialIssued,
+    events.CredentialBlocked,
+    events.BenefitRulePublished,
+    events.AccessKeyIssued,
+    events.AccessKeyRevoked,
+)
+
+EVENT_TYPES: Final[EventTypes] = {event_class.TOPIC: event_class for event_class in _EVENT_CLASSES}
+"""Every concrete event class by its topic."""
+
+UPCASTERS: Final[Upcasters] = {}
+"""Retired topics: each names a function from the stored fields to the next topic and its fields."""
