@@ -39,9 +39,9 @@ FIRST_SIDEWAYS_ORIENTATION: Final = 5
 
 GRID_CELLS: Final = 16
 SAMPLES_PER_CELL: Final = 4
-DARK_LUMA: Final = 24.0
-BRIGHT_LUMA: Final = 243.0
-FLAT_LUMA_RANGE: Final = 6.0
+DARK_LUMA: Final = 32.0
+BRIGHT_LUMA: Final = 238.0
+FLAT_LUMA_RANGE: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +77,7 @@ class Frame:
         return int(self.pixels.shape[0])
 
 
-def decode_photo(
-    data: bytes, *, limits: PhotoLimits = PhotoLimits(), target_long_side_px: int = 1280
-) -> Frame:
+def decode_photo(data: bytes, *, limits: PhotoLimits = PhotoLimits(), target_long_side_px: int = 1280) -> Frame:
     """Decode a JPEG, PNG or WebP to an upright frame whose long side is near the target, in pixels.
 
     A JPEG is scaled while it is decoded, by 1/2, 1/4 or 1/8, so the long side comes out within a factor of

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.domain.errors import EnrolmentError, PhotoUnusableError, RecognitionError
+from engine.domain.errors import (
+    EnrolmentError,
+    InferenceFailedError,
+    ModelInvalidError,
+    PhotoUnusableError,
+    RecognitionError,
+)
 from engine.domain.reading import Box, DishSighting, ModelRef, ReadingTimings, TrayReading
 from recognition.frame import Frame, decode_photo
 from recognition.gallery import EMBEDDING_SIZE, Gallery, refuse_other_embedder
@@ -67,9 +73,7 @@ class TrayReader:
         self._detector = VerifiedSession(detector, threads=threads)
         self._embedder = VerifiedSession(embedder, threads=threads)
         self._detector_floor_bps = detector_floor_bps
-        blank = Image.new("RGB", (640, 480))
-        self._detect(blank)
-        self._embed(blank, np.array([(0, 0, 640, 480)], np.float32))
+        self._warm_up()
 
     @classmethod
     def load(cls, models_dir: Path | None = None, threads: int = 1) -> Self:
@@ -86,8 +90,13 @@ class TrayReader:
         )
 
     @property
+    def cards(self) -> tuple[ModelCard, ModelCard]:
+        """The cards of the detector and of the embedder."""
+        return self._detector.card, self._embedder.card
+
+    @property
     def models(self) -> tuple[ModelRef, ...]:
-        return self._detector.card.ref, self._embedder.card.ref
+        return tuple(card.ref for card in self.cards)
 
     @property
     def embedder_sha256(self) -> str:
@@ -192,12 +201,22 @@ class TrayReader:
             portion_found=bool(portions),
         )
 
+    def _warm_up(self) -> None:
+        blank = Image.new("RGB", (640, 480))
+        try:
+            self._detect(blank)
+            self._embed(blank, np.array([(0, 0, 640, 480)], np.float32))
+        except InferenceFailedError as error:
+            detector, embedder = self.cards
+            raise ModelInvalidError(
+                f"{detector.name} and {embedder.name} cannot be used as detector and embedder: {error.message}",
+                model=str(error.details.get("model", detector.name)),
+            ) from error
+
     def _detect(self, image: Image.Image) -> list[Portion]:
         plan = plan_letterbox(*image.size)
         outputs = self._detector.run({"image": detector_input(image, plan)})
-        portions = portions_in_reading_order(
-            outputs["heatmap"], outputs["ltrb"], plan, self._detector_floor_bps
-        )
+        portions = portions_in_reading_order(outputs["heatmap"], outputs["ltrb"], plan, self._detector_floor_bps)
         if len(portions) > MAX_PORTIONS:
             raise PhotoUnusableError(
                 f"More than {MAX_PORTIONS} portions were seen. Photograph one tray at a time.",
@@ -209,9 +228,7 @@ class TrayReader:
     def _embed(self, image: Image.Image, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, 1280) embeddings of (n, 4) boxes."""
         parts = [
-            self._embedder.run({"crops": embedder_input(image, boxes[start : start + EMBED_BATCH])})[
-                "embedding"
-            ]
+            self._embedder.run({"crops": embedder_input(image, boxes[start : start + EMBED_BATCH])})["embedding"]
             for start in range(0, len(boxes), EMBED_BATCH)
         ]
         return np.concatenate(parts) if parts else np.empty((0, EMBEDDING_SIZE), np.float32)
