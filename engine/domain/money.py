@@ -17,9 +17,7 @@ class RoundingMode(StrEnum):
     UP = "up"
 
 
-def round_ratio(
-    numerator: int, denominator: int, unit_fen: int = 1, mode: RoundingMode = RoundingMode.HALF_UP
-) -> int:
+def round_ratio(numerator: int, denominator: int, unit_fen: int = 1, mode: RoundingMode = RoundingMode.HALF_UP) -> int:
     """Round numerator/denominator fen (both >= 0, denominator > 0) to a multiple of `unit_fen`.
 
     >>> round_ratio(1385, 10), round_ratio(1384, 10), round_ratio(1389, 10, unit_fen=10, mode=RoundingMode.DOWN)
@@ -33,9 +31,7 @@ def round_ratio(
     return (2 * numerator + divisor) // (2 * divisor) * unit_fen
 
 
-def share_of(
-    amount_fen: int, rate_bps: int, unit_fen: int = 1, mode: RoundingMode = RoundingMode.HALF_UP
-) -> int:
+def share_of(amount_fen: int, rate_bps: int, unit_fen: int = 1, mode: RoundingMode = RoundingMode.HALF_UP) -> int:
     """Take `rate_bps` of an amount, in fen.
 
     >>> share_of(1600, 1500)

@@ -27,7 +27,7 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitlementFacts:
-    """What makes a resident eligible. Opened from the sealed record for one decision, never stored in the clear.
+    """What makes a resident eligible. Opened for one decision, never stored in the clear.
 
     `registered_cards`: kinds of card registered with the street. `welfare_class`: '' for none; `care_level`: 0
     for none. `source` and `valid_until` say who attested the facts and how long they hold.

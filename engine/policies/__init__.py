@@ -1,0 +1,1 @@
+"""Pure rules. Each has an id and a version that are stored with the decision it led to."""

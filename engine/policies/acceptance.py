@@ -1,0 +1,52 @@
+"""Decide for each portion of a reading whether it may be billed without a person looking.
+
+Rule: a portion is *accepted* when its best candidate is both alike and clearly ahead (2 x best - second, in basis
+points, reaches `accept_bps`) and the detector is sure of it; *unknown* when nothing on the menu is alike enough;
+*uncertain* otherwise, with ranked look-alikes to choose from. One portion that is not accepted holds the bill.
+
+Source: the measured trade-off between silent error and hand-off in recognition/README.md.
+"""
+
+from dataclasses import dataclass
+
+from engine.domain.bill import ItemStatus
+from engine.domain.reading import DishSighting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptancePolicy:
+    """Parameters of one version, in basis points of cosine similarity and detector score.
+
+    >>> from engine.domain.reading import Box, Candidate, DishSighting
+    >>> box = Box(left_px=0, top_px=0, right_px=9, bottom_px=9)
+    >>> def seen(detector, *similarities):
+    ...     ranked = tuple(Candidate(dish_id=str(i), similarity_bps=s) for i, s in enumerate(similarities))
+    ...     return DishSighting(box=box, detector_bps=detector, candidates=ranked)
+    >>> policy = AcceptancePolicy(policy_id="example", accept_bps=7000, known_bps=3500, detector_bps=4000)
+    >>> policy.judge(seen(9000, 6000, 3000)).value, policy.judge(seen(9000, 6000, 5500)).value
+    ('accepted', 'uncertain')
+    >>> policy.judge(seen(9000, 2000)).value, policy.judge(seen(3500, 9000)).value
+    ('unknown', 'uncertain')
+    """
+
+    policy_id: str
+    accept_bps: int
+    known_bps: int
+    detector_bps: int
+
+    def judge(self, sighting: DishSighting) -> ItemStatus:
+        """Return what may be done with one portion."""
+        if not sighting.candidates or sighting.candidates[0].similarity_bps < self.known_bps:
+            return ItemStatus.UNKNOWN
+        if sighting.detector_bps < self.detector_bps or self.confidence_bps(sighting) < self.accept_bps:
+            return ItemStatus.UNCERTAIN
+        return ItemStatus.ACCEPTED
+
+    def confidence_bps(self, sighting: DishSighting) -> int:
+        """Return 2 x best - second in basis points, 0 to 10,000; a lone candidate competes with similarity 0."""
+        best = sighting.candidates[0].similarity_bps if sighting.candidates else 0
+        second = sighting.candidates[1].similarity_bps if len(sighting.candidates) > 1 else 0
+        return max(0, min(10_000, 2 * best - max(0, second)))
+
+
+DEFAULT_ACCEPTANCE = AcceptancePolicy(policy_id="margin-2026-11", accept_bps=8000, known_bps=3500, detector_bps=4000)
