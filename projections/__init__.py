@@ -1,0 +1,1 @@
+"""Events -> read models: each owns its tables, its apply and its questions; all are disposable."""
