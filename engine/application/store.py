@@ -10,6 +10,7 @@ from engine.application.chain import ChainReport, verify_chain
 from engine.application.codec import EventCodec
 from engine.application.log import RecordedEvent
 from engine.application.log_signal import LogSignal
+from engine.application.postgres_recorder import PostgresReader, PostgresRecorder
 from engine.application.recorder import Reader, Recorder
 from engine.application.snapshots import StateLoader
 from engine.application.sqlite_recorder import SqliteReader, SqliteRecorder
@@ -147,6 +148,9 @@ def open_store(settings: StoreSettings, codec: EventCodec | None = None) -> Even
         path = Path(settings.url.removeprefix(_SQLITE))
         recorder: Recorder = SqliteRecorder(path, lock_timeout_s=settings.lock_timeout_s, signal=signal)
         reader: Reader = SqliteReader(path, lock_timeout_s=settings.lock_timeout_s, signal=signal)
+    elif settings.url.startswith(_POSTGRES):
+        recorder = PostgresRecorder(settings.url, lock_timeout_s=settings.lock_timeout_s)
+        reader = PostgresReader(settings.url, lock_timeout_s=settings.lock_timeout_s)
     else:
         raise SettingsError("The store's address must begin with sqlite:/// or postgresql://.")
     return EventStore(recorder, reader, codec, settings.pepper)
