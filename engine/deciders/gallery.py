@@ -28,7 +28,7 @@ class GalleryIndex:
     dishes: Mapping[str, EnrolledDish] = field(default_factory=dict)
 
 
-def decide_enrolment(state: GalleryIndex, command: EnrolDish) -> tuple[Event, ...]:
+def decide_enrolment(state: GalleryIndex, command: EnrolDish) -> tuple[DishEnrolled, ...]:
     """Add exemplars to a dish; those that are enrolled already are left out.
 
     Raises:

@@ -154,12 +154,15 @@ class PublishMenu(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolDish(Command):
+    """Enrol views of a dish. `attachments` are the vectors and crops that the exemplars name, by sha256 (hex)."""
+
     canteen_id: str
     dish_id: str
     name_zh: str
     name_en: str
     embedder_sha256: str
     exemplars: tuple[ExemplarRef, ...]
+    attachments: dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,129 @@
+"""The bill as terminals, cashiers and `GET /v1/checkouts/{id}` see it: JSON values only, no personal fact.
+
+A subsidy shows its rule and its title, never the class or the age that it was given for.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from engine.application.decision import States
+from engine.deciders.checkout import CHECKOUT, Diner, Empty, Held, OpenCheckout, Settled, Voided
+from engine.deciders.menu import MENU, Menu
+from engine.deciders.rulebook import RULEBOOK
+from engine.deciders.wallet import WALLET
+from engine.domain import ids
+from engine.domain.bill import Bill, ScannedItem
+from engine.domain.errors import UnknownCheckoutError
+
+Quote = Callable[[States, OpenCheckout], Bill]
+
+
+def describe_checkout(checkout_id: str, states: States, quote: Quote) -> dict[str, Any]:
+    """Describe one tray session.
+
+    Args:
+        quote: computes the bill of a session that is still open.
+    """
+    state = states.get(CHECKOUT, ids.checkout_stream(checkout_id))
+    tender: str | None = None
+    diner: Diner | None = None
+    refunded_fen = 0
+    match state:
+        case Empty():
+            raise UnknownCheckoutError("No tray was scanned under this id. Scan the tray first.")
+        case Settled():
+            bill, refunded_fen, tender = state.bill, state.bill.own_fen - state.remaining.own_fen, state.tender.value
+            status = "refunded" if not state.remaining.lines else "closed" if state.tray_removed else "paid"
+            diner = state.diner
+        case Voided():
+            bill, status = _nothing(), "voided"
+        case _:
+            bill, diner = quote(states, state), state.diner
+            status = "held" if isinstance(state, Held) else "ready"
+    site = state.site
+    menu = states.get(MENU, ids.menu_stream(site.canteen_id, date.fromisoformat(site.business_day), site.meal_period))
+    balance_fen = states.get(WALLET, ids.wallet_stream(diner.resident_id)).balance_fen if diner else None
+    return {
+        "checkout_id": checkout_id,
+        "status": status,
+        "canteen_id": site.canteen_id,
+        "lane_id": site.lane_id,
+        "business_day": site.business_day,
+        "meal_period": site.meal_period,
+        "menu_version": state.menu_version,
+        "scan_number": state.scan_number,
+        "items": [_describe_item(item, menu) for item in state.items],
+        "diner": {
+            "identified": diner is not None,
+            "credential_kind": diner.credential_kind.value if diner else None,
+            "resident_id": diner.resident_id if diner else None,
+        },
+        "benefits": _describe_benefits(bill, states),
+        "gross_fen": bill.gross_fen,
+        "discount_fen": bill.discount_fen,
+        "subsidy_fen": bill.subsidy_fen,
+        "due_fen": bill.own_fen,
+        "tender": tender,
+        "refunded_fen": refunded_fen,
+        "balance_fen": balance_fen,
+    }
+
+
+def _nothing() -> Bill:
+    return Bill(lines=(), benefits=(), gross_fen=0, discount_fen=0, subsidy_fen=0, own_fen=0)
+
+
+def _describe_item(item: ScannedItem, menu: Menu) -> dict[str, Any]:
+    box = item.box
+    return {
+        "item_id": item.item_id,
+        "status": item.status.value,
+        **_named(item.dish_id, menu),
+        "price_fen": item.price_fen,
+        "confidence_bps": item.confidence_bps,
+        "box": box
+        and {
+            "left_px": box.left_px,
+            "top_px": box.top_px,
+            "right_px": box.right_px,
+            "bottom_px": box.bottom_px,
+        },
+        "candidates": [
+            {
+                **_named(candidate.dish_id, menu),
+                "price_fen": sold.price_fen if (sold := menu.by_dish.get(candidate.dish_id)) else 0,
+                "similarity_bps": candidate.similarity_bps,
+            }
+            for candidate in item.candidates
+        ],
+    }
+
+
+def _named(dish_id: str, menu: Menu) -> dict[str, str]:
+    sold = menu.by_dish.get(dish_id)
+    return {
+        "dish_id": dish_id,
+        "name_zh": sold.name_zh if sold else dish_id,
+        "name_en": sold.name_en if sold else dish_id,
+    }
+
+
+def _describe_benefits(bill: Bill, states: States) -> list[dict[str, Any]]:
+    if not bill.benefits:
+        return []
+    book = states.get(RULEBOOK, ids.RULEBOOK_STREAM)
+    described = []
+    for benefit in bill.benefits:
+        rule = book.exact(benefit.rule_id, benefit.rule_version)
+        described.append(
+            {
+                "rule_id": benefit.rule_id,
+                "rule_version": benefit.rule_version,
+                "kind": benefit.kind.value,
+                "title_zh": rule.title_zh,
+                "title_en": rule.title_en,
+                "amount_fen": benefit.amount_fen,
+            }
+        )
+    return described
