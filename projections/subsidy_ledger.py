@@ -246,8 +246,7 @@ class _Posting:
         self.entries: list[tuple[Any, ...]] = []
         self.days: dict[tuple[Any, ...], list[int]] = {}
         self.balances: dict[str, int] = {
-            resident_id: balance_fen
-            for resident_id, balance_fen in rows.load(_WALLETS, "resident_id", sorted(residents))
+            row[0]: row[1] for row in rows.load(_WALLETS, "resident_id", sorted(residents))
         }
         self._standing: dict[str, dict[_Part, int]] = {checkout_id: {} for checkout_id in reversed_checkouts}
         for row in rows.load(_ENTRIES, "checkout_id", sorted(reversed_checkouts)):
