@@ -1,10 +1,11 @@
 """A small world of counters on real streams, to exercise the write path with decisions that are easy to foresee."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, final
 
 from engine.application.codec import EventCodec
-from engine.application.decision import Decision, Handlers, StreamAppend, States
+from engine.application.decision import Decision, Handlers, States, StreamAppend
 from engine.deciders.stream_type import StreamType
 from engine.domain.actor import Actor, Role
 from engine.domain.commands import Command
@@ -12,7 +13,6 @@ from engine.domain.errors import InsufficientFundsError
 from engine.domain.events import Event
 
 TERMINAL = Actor(role=Role.TERMINAL, actor_id="terminal-1")
-LIMIT = 1_000_000
 
 
 @final
@@ -32,7 +32,7 @@ class Counter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count(Command):
-    """Add an amount to each counter; below zero is refused. Counters are full at one million."""
+    """Add an amount to each counter; below zero is refused."""
 
     counters: tuple[str, ...]
     amount: int
@@ -85,3 +85,10 @@ def counter_handlers(stream_type: StreamType[Counter] = COUNTER) -> Handlers:
 def count(command_id: str, *counters: str, amount: int = 1, at_ms: int = 1_700_000_000_000, note: str = "") -> Count:
     """Return a command that counts."""
     return Count(command_id=command_id, at_ms=at_ms, by=TERMINAL, counters=counters, amount=amount, note=note)
+
+
+def expected_counters(command: Command) -> Iterator[str]:
+    """Name the streams of a command, as the product's guess does for its own commands."""
+    if isinstance(command, Count):
+        for name in command.counters:
+            yield f"counter-{name}"

@@ -1,0 +1,380 @@
+"""One representative instance of every event, as the golden files in fixtures/events hold it."""
+
+from dataclasses import replace
+from datetime import date
+
+from engine.domain.actor import Actor, Role
+from engine.domain.benefit_rule import (
+    BenefitRule,
+    Cap,
+    CapMeasure,
+    CapPeriod,
+    Eligibility,
+    FunderPart,
+    Reduction,
+    ReductionKind,
+    Scope,
+    Threshold,
+    ThresholdBasis,
+)
+from engine.domain.bill import (
+    AppliedBenefit,
+    BenefitKind,
+    Bill,
+    BillLine,
+    FunderShare,
+    ItemStatus,
+    ScannedItem,
+    ServiceSplit,
+    Tender,
+)
+from engine.domain.calendar import MealPeriod
+from engine.domain.canteen import CanteenProfile, Lane, Site
+from engine.domain.events import (
+    AccessKeyIssued,
+    AccessKeyRevoked,
+    BenefitRulePublished,
+    CanteenChanged,
+    CanteenOpened,
+    CardPaid,
+    CashPaid,
+    CheckoutVoided,
+    CredentialBlocked,
+    CredentialIssued,
+    DinerIdentified,
+    DiscountApplied,
+    DishAdded,
+    DishCorrected,
+    DishEnrolled,
+    DishRemoved,
+    EntitlementRestored,
+    EntitlementUsed,
+    Event,
+    ExemplarRef,
+    FacePaid,
+    MenuPublished,
+    PaymentRefunded,
+    QrPaid,
+    ReadingSource,
+    ResidentChanged,
+    ResidentRegistered,
+    SubsidyApplied,
+    TopUpSource,
+    TrayRemoved,
+    TrayScanned,
+    VoidCause,
+    WalletCharged,
+    WalletOpened,
+    WalletPaid,
+    WalletRefunded,
+    WalletToppedUp,
+)
+from engine.domain.menu import MenuItem
+from engine.domain.reading import Box, Candidate, ModelRef, ReadingTimings
+from engine.domain.resident import CredentialKind
+
+AT_MS = 1_764_042_300_000
+TERMINAL = Actor(role=Role.TERMINAL, actor_id="lane-1")
+CASHIER = Actor(role=Role.CASHIER, actor_id="key-7f3a")
+ADMIN = Actor(role=Role.ADMIN, actor_id="key-0001")
+SITE = Site(canteen_id="caoyang-1", lane_id="lane-1", business_day="2025-11-25", meal_period="lunch")
+DAY = date(2025, 11, 25)
+RESIDENT = "9f86d081884c7d659a2feaa0c55ad015"
+CHECKOUT = "019abf6e-7c00-7000-8000-000000000001"
+PHOTO = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+MODEL = ModelRef(name="tray-detector-1", sha256="fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9")
+
+DISCOUNT = AppliedBenefit(
+    rule_id="elder-85", rule_version=2, kind=BenefitKind.DISCOUNT, stage=1, base_fen=1_800, amount_fen=270
+)
+SUBSIDY = AppliedBenefit(
+    rule_id="putuo-15-off-3",
+    rule_version=1,
+    kind=BenefitKind.SUBSIDY,
+    stage=2,
+    base_fen=1_800,
+    amount_fen=300,
+    shares=(FunderShare(funder_id="district", amount_fen=200), FunderShare(funder_id="street", amount_fen=100)),
+)
+BILL = Bill(
+    lines=(
+        BillLine(item_id=1, dish_id="braised-pork", gross_fen=1_200, discount_fen=180, subsidy_fen=200, own_fen=820),
+        BillLine(item_id=2, dish_id="greens", gross_fen=600, discount_fen=90, subsidy_fen=100, own_fen=410),
+    ),
+    benefits=(DISCOUNT, SUBSIDY),
+    gross_fen=1_800,
+    discount_fen=270,
+    subsidy_fen=300,
+    own_fen=1_230,
+)
+SPLIT = ServiceSplit(recognise_ms=180, interact_ms=4_200, pay_ms=1_900)
+PROFILE = CanteenProfile(
+    canteen_id="caoyang-1",
+    name_zh="曹杨一村食堂",
+    name_en="Caoyang No. 1 Canteen",
+    street="caoyang",
+    district="putuo",
+    city="shanghai",
+    utc_offset_minutes=480,
+    lanes=(Lane(lane_id="lane-1", name_zh="一号台", name_en="Lane 1"),),
+    meal_periods=(MealPeriod(period_id="lunch", name_zh="午餐", name_en="Lunch", from_minute=630, until_minute=810),),
+)
+RULE = BenefitRule(
+    rule_id="putuo-15-off-3",
+    version=1,
+    title_zh="满15减3",
+    title_en="3 yuan off from 15",
+    source="fixture",
+    kind=BenefitKind.SUBSIDY,
+    stage=2,
+    effective_from=date(2020, 9, 1),
+    effective_until=None,
+    reduction=Reduction(kind=ReductionKind.FIXED, amount_fen=300),
+    scope=Scope(canteen_ids=("caoyang-1",)),
+    eligibility=Eligibility(min_age=60, registered_cards=(CredentialKind.ELDER_CARD, CredentialKind.SOCIAL_CARD)),
+    threshold=Threshold(amount_fen=1_500, basis=ThresholdBasis.GROSS),
+    caps=(Cap(period=CapPeriod.DAY, measure=CapMeasure.TIMES, limit=1),),
+    funders=(FunderPart(funder_id="district", fixed_fen=200), FunderPart(funder_id="street", residual=True)),
+)
+
+EXAMPLES: tuple[Event, ...] = (
+    TrayScanned(
+        at_ms=AT_MS,
+        by=TERMINAL,
+        site=SITE,
+        scan_number=1,
+        source=ReadingSource.SERVER,
+        photo_sha256=PHOTO,
+        models=(MODEL,),
+        timings=ReadingTimings(decode_us=8_100, detect_us=61_000, embed_us=22_400, match_us=310),
+        acceptance_policy="acceptance-1",
+        menu_version=3,
+        placed_at_ms=AT_MS - 900,
+        items=(
+            ScannedItem(
+                item_id=1,
+                status=ItemStatus.ACCEPTED,
+                dish_id="braised-pork",
+                price_fen=1_200,
+                confidence_bps=9_310,
+                detector_bps=9_870,
+                box=Box(left_px=112, top_px=80, right_px=340, bottom_px=301),
+                candidates=(
+                    Candidate(dish_id="braised-pork", similarity_bps=9_310),
+                    Candidate(dish_id="spare-ribs", similarity_bps=7_020),
+                ),
+            ),
+            ScannedItem(
+                item_id=2,
+                status=ItemStatus.UNKNOWN,
+                dish_id="",
+                price_fen=0,
+                confidence_bps=0,
+                detector_bps=8_200,
+                box=None,
+                candidates=(Candidate(dish_id="greens", similarity_bps=-120),),
+            ),
+        ),
+    ),
+    DishCorrected(
+        at_ms=AT_MS,
+        by=CASHIER,
+        site=SITE,
+        item_id=2,
+        from_dish_id="",
+        to_dish_id="greens",
+        price_fen=600,
+        reason="看不清",
+    ),
+    DishAdded(at_ms=AT_MS, by=CASHIER, site=SITE, item_id=3, dish_id="rice", price_fen=100, reason=""),
+    DishRemoved(at_ms=AT_MS, by=CASHIER, site=SITE, item_id=3, dish_id="rice", price_fen=100, reason="放回"),
+    DinerIdentified(
+        at_ms=AT_MS, by=TERMINAL, site=SITE, resident_id=RESIDENT, credential_kind=CredentialKind.ELDER_CARD
+    ),
+    DiscountApplied(
+        at_ms=AT_MS,
+        by=TERMINAL,
+        site=SITE,
+        resident_id=RESIDENT,
+        rule_id="elder-85",
+        rule_version=2,
+        stage=1,
+        base_fen=1_800,
+        amount_fen=270,
+    ),
+    SubsidyApplied(
+        at_ms=AT_MS,
+        by=TERMINAL,
+        site=SITE,
+        resident_id=RESIDENT,
+        rule_id="putuo-15-off-3",
+        rule_version=1,
+        stage=2,
+        base_fen=1_800,
+        amount_fen=300,
+        shares=SUBSIDY.shares,
+    ),
+    FacePaid(
+        at_ms=AT_MS,
+        by=TERMINAL,
+        site=SITE,
+        resident_id=RESIDENT,
+        bill=BILL,
+        split=SPLIT,
+        face_token="face-5e884898da28",
+        consent_id="consent-1",
+    ),
+    CardPaid(
+        at_ms=AT_MS,
+        by=TERMINAL,
+        site=SITE,
+        resident_id="",
+        bill=BILL,
+        split=SPLIT,
+        acquirer="unionpay",
+        acquirer_reference="U20251125000017",
+    ),
+    WalletPaid(at_ms=AT_MS, by=TERMINAL, site=SITE, resident_id=RESIDENT, bill=BILL, split=SPLIT),
+    QrPaid(
+        at_ms=AT_MS,
+        by=TERMINAL,
+        site=SITE,
+        resident_id=RESIDENT,
+        bill=BILL,
+        split=SPLIT,
+        acquirer="alipay",
+        acquirer_reference="A20251125000042",
+    ),
+    CashPaid(
+        at_ms=AT_MS,
+        by=CASHIER,
+        site=SITE,
+        resident_id="",
+        bill=BILL,
+        split=SPLIT,
+        received_fen=2_000,
+        change_fen=770,
+    ),
+    TrayRemoved(at_ms=AT_MS, by=TERMINAL, site=SITE, occupied_ms=8_900),
+    CheckoutVoided(at_ms=AT_MS, by=CASHIER, site=SITE, cause=VoidCause.STAFF, reason="走单", occupied_ms=31_000),
+    PaymentRefunded(
+        at_ms=AT_MS,
+        by=CASHIER,
+        site=SITE,
+        resident_id=RESIDENT,
+        refund_number=1,
+        tender=Tender.WALLET,
+        item_ids=(2,),
+        reversal=Bill(
+            lines=(
+                BillLine(item_id=2, dish_id="greens", gross_fen=600, discount_fen=90, subsidy_fen=300, own_fen=210),
+            ),
+            benefits=(replace(DISCOUNT, base_fen=600, amount_fen=90), SUBSIDY),
+            gross_fen=600,
+            discount_fen=90,
+            subsidy_fen=300,
+            own_fen=210,
+        ),
+        reason="凉了",
+    ),
+    WalletOpened(at_ms=AT_MS, by=ADMIN, resident_id=RESIDENT),
+    WalletToppedUp(
+        at_ms=AT_MS,
+        by=CASHIER,
+        resident_id=RESIDENT,
+        amount_fen=10_000,
+        balance_fen=10_000,
+        source=TopUpSource.CASH,
+        reference="receipt-12",
+    ),
+    WalletCharged(
+        at_ms=AT_MS,
+        by=TERMINAL,
+        resident_id=RESIDENT,
+        checkout_id=CHECKOUT,
+        canteen_id="caoyang-1",
+        amount_fen=1_230,
+        balance_fen=8_770,
+    ),
+    WalletRefunded(
+        at_ms=AT_MS,
+        by=CASHIER,
+        resident_id=RESIDENT,
+        checkout_id=CHECKOUT,
+        canteen_id="caoyang-1",
+        amount_fen=210,
+        balance_fen=8_980,
+    ),
+    EntitlementUsed(
+        at_ms=AT_MS,
+        by=TERMINAL,
+        resident_id=RESIDENT,
+        checkout_id=CHECKOUT,
+        canteen_id="caoyang-1",
+        business_day=DAY,
+        meal_period="lunch",
+        benefits=(DISCOUNT, SUBSIDY),
+    ),
+    EntitlementRestored(
+        at_ms=AT_MS,
+        by=CASHIER,
+        resident_id=RESIDENT,
+        checkout_id=CHECKOUT,
+        canteen_id="caoyang-1",
+        business_day=DAY,
+        meal_period="lunch",
+        benefits=(SUBSIDY,),
+    ),
+    CanteenOpened(at_ms=AT_MS, by=ADMIN, profile=PROFILE),
+    CanteenChanged(at_ms=AT_MS, by=ADMIN, profile=PROFILE),
+    MenuPublished(
+        at_ms=AT_MS,
+        by=ADMIN,
+        canteen_id="caoyang-1",
+        business_day=DAY,
+        meal_period="lunch",
+        version=1,
+        items=(
+            MenuItem(
+                dish_id="braised-pork", name_zh="红烧肉", name_en="Braised pork", price_fen=1_200, category="meat"
+            ),
+            MenuItem(dish_id="greens", name_zh="炒青菜", name_en="Greens", price_fen=600),
+        ),
+    ),
+    DishEnrolled(
+        at_ms=AT_MS,
+        by=ADMIN,
+        canteen_id="caoyang-1",
+        dish_id="braised-pork",
+        name_zh="红烧肉",
+        name_en="Braised pork",
+        embedder_sha256=MODEL.sha256,
+        exemplars=(
+            ExemplarRef(exemplar_id="braised-pork-1", photo_sha256=PHOTO, vectors_sha256=PHOTO, crop_sha256=PHOTO),
+        ),
+    ),
+    ResidentRegistered(at_ms=AT_MS, by=ADMIN, resident_id=RESIDENT, sealed=bytes(range(48))),
+    ResidentChanged(at_ms=AT_MS, by=ADMIN, resident_id=RESIDENT, sealed=bytes(range(48, 96))),
+    CredentialIssued(
+        at_ms=AT_MS,
+        by=ADMIN,
+        credential_id="6b86b273ff34fce19d6b804eff5a3f57",
+        kind=CredentialKind.FACE,
+        resident_id=RESIDENT,
+        valid_until=date(2027, 12, 31),
+        consent_id="consent-1",
+    ),
+    CredentialBlocked(at_ms=AT_MS, by=ADMIN, credential_id="6b86b273ff34fce19d6b804eff5a3f57", reason="挂失"),
+    BenefitRulePublished(at_ms=AT_MS, by=ADMIN, rule=RULE),
+    AccessKeyIssued(
+        at_ms=AT_MS,
+        by=ADMIN,
+        key_id="key-7f3a",
+        role=Role.CASHIER,
+        canteen_id="caoyang-1",
+        lane_id="",
+        label="counter",
+        secret_sha256=PHOTO,
+    ),
+    AccessKeyRevoked(at_ms=AT_MS, by=ADMIN, key_id="key-7f3a", reason="lost"),
+)
