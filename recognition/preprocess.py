@@ -15,8 +15,8 @@ NETWORK_SHORT_PX: Final = 320
 PADDING_GREY: Final = 114
 CROP_SIDE_PX: Final = 224
 
-# A quarter of the cost of a plain bilinear resize: whole pixels are averaged first, the rest is interpolated.
-REDUCING_GAP: Final = 1.5
+# Whole pixels are averaged first and only the rest is interpolated: half the cost of a plain bilinear resize.
+REDUCING_GAP: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +61,9 @@ def detector_input(image: Image.Image, plan: Letterbox) -> NDArray[np.float32]:
     Returns:
         (1, 3, network height, network width) float32, (value - 127) / 128.
     """
-    scaled = image.resize(
-        (plan.width_px, plan.height_px), Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP
-    )
-    tensor = np.full(
-        (1, 3, plan.network_height_px, plan.network_width_px), (PADDING_GREY - 127) / 128, np.float32
-    )
-    inside = tensor[
-        0, :, plan.top_px : plan.top_px + plan.height_px, plan.left_px : plan.left_px + plan.width_px
-    ]
+    scaled = image.resize((plan.width_px, plan.height_px), Image.Resampling.BILINEAR, reducing_gap=REDUCING_GAP)
+    tensor = np.full((1, 3, plan.network_height_px, plan.network_width_px), (PADDING_GREY - 127) / 128, np.float32)
+    inside = tensor[0, :, plan.top_px : plan.top_px + plan.height_px, plan.left_px : plan.left_px + plan.width_px]
     _normalise_into(inside, scaled)
     return tensor
 
