@@ -1,0 +1,320 @@
+"""The command `canteen`: serve, check, load and read trays. Settings come from CANTEEN_* variables (api/README.md)."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from api.app import create_app
+from api.checking import Checked, check_store, rebuild_models
+from api.container import Container
+from api.demo.run import DemoOptions, play_demo
+from api.local_api import use_local_api
+from api.reading_photos import PhotoReading, read_photos
+from api.settings import Settings
+from api.street_files import read_dishes, read_menus, read_street
+from api.street_loading import LoadingRefusedError, StreetLoader
+from engine.domain.errors import CanteenError
+from engine.domain.menu import MenuItem
+from engine.domain.money import yuan
+
+app = typer.Typer(
+    name="canteen",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="社区食堂结算系统 · Checkout of community canteens: trays are read, bills reduced, paid and kept for ever.",
+    epilog="Begin with [bold]canteen demo[/bold]; then [bold]canteen serve[/bold] with your own street.",
+)
+importing = typer.Typer(no_args_is_help=True, help="Load canteens, menus, rules and residents from files.")
+app.add_typer(importing, name="import")
+
+_OUT: Final = Console()
+_ERR: Final = Console(stderr=True)
+_STREET: Final = Path("fixtures/street")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where the store lies; default CANTEEN_DATA_DIR or var/.", show_default=False),
+]
+Day = Annotated[str, typer.Option(help="Business day as YYYY-MM-DD; default today at the canteen.", show_default=False)]
+
+
+def main() -> None:
+    """Run the command line; an error of ours is a message and exit status 1, not a traceback."""
+    try:
+        app()
+    except LoadingRefusedError as error:
+        _ERR.print(f"[bold red]拒绝 · refused[/] {error.message}", highlight=False)
+        for finding in error.problem.get("findings", [])[:50]:
+            _ERR.print(f"  line {finding['line']}, {finding['column']}: {finding['message']}", highlight=False)
+        sys.exit(1)
+    except CanteenError as error:
+        _ERR.print(f"[bold red]{error.code}[/] {error.message}", highlight=False)
+        sys.exit(1)
+
+
+# --- serving and checking ---------------------------------------------------------------------------------------
+
+
+@app.command()
+def serve(data_dir: DataDir = None) -> None:
+    """Serve the HTTP API (and its documentation under /docs) until Ctrl-C.
+
+    The first start writes a master key and the first administrator's key (admin.key) into the data directory.
+    """
+    settings = _settings(data_dir)
+    container = Container(settings)
+    with _bar("检查日志 · checking the log") as told:
+        container.start(progress=told)
+    try:
+        uvicorn.run(
+            create_app(container),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",  # the container was started above, with a progress bar
+            timeout_graceful_shutdown=5,
+        )
+    finally:
+        container.stop()
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the lunch; exit status 0 only if all totals agree.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the store of an earlier demo first.")] = False,
+    data_dir: Annotated[Path, typer.Option("--data-dir", help="Where the demo's store is created.")] = Path("var/demo"),
+    fixtures: Annotated[Path, typer.Option(help="The fixture street and its photographs.")] = Path("fixtures"),
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65_535)] = 8000,
+    speed: Annotated[
+        int, typer.Option(help="How many times faster than life the lunch is played.", min=1, max=600)
+    ] = 40,
+    visits: Annotated[int, typer.Option(help="Diners per lane.", min=1, max=2_000)] = 40,
+    seed: Annotated[int, typer.Option(help="Another seed is another lunch.")] = 20261124,
+) -> None:
+    """Play a lunch: a fresh store, the fixture street, a server, terminals that post trays, and a comparison of all."""
+    options = DemoOptions(
+        once=once,
+        fresh=fresh,
+        data_dir=data_dir,
+        fixtures=fixtures,
+        port=port,
+        speed=speed,
+        visits_per_lane=visits,
+        seed=seed,
+    )
+    raise typer.Exit(play_demo(options, _OUT))
+
+
+@app.command()
+def verify(data_dir: DataDir = None) -> None:
+    """Check the hash chain, and rebuild every read model from the log beside the live one and compare.
+
+    Exit status 1 if anything disagrees. May run while the server does.
+    """
+    with _bar("检查 · checking") as told:
+        checked = check_store(_settings(data_dir), told)
+    show_check(checked, _OUT)
+    raise typer.Exit(0 if checked.agrees else 1)
+
+
+def show_check(checked: Checked, out: Console) -> None:
+    """Print what a check came to, a line per model."""
+    table = Table(title="核对 · Does everything say what the log says?")
+    for heading in ("what", "up to position", "compared", "result"):
+        table.add_column(heading, justify="right" if heading in {"up to position", "compared"} else "left")
+    chain = checked.chain
+    table.add_row(
+        "hash chain",
+        f"{chain.events:,}",
+        f"{chain.events:,} events",
+        "[green]✓ intact[/]" if chain.intact else f"[bold red]✗ {chain.finding}[/]",
+    )
+    for model in checked.models.models:
+        said = (
+            "[green]✓ agrees[/]"
+            if model.agrees
+            else f"[bold red]✗ {model.differing_rows} rows differ {model.problem}[/]"
+        )
+        table.add_row(model.name, f"{model.position:,}", f"{model.rows_compared:,} rows", said)
+        for difference in model.differences[:10]:
+            table.add_row("", "", "", f"{difference.table} {difference.key}: {difference.live} ≠ {difference.rebuilt}")
+    out.print(table)
+
+
+@app.command()
+def rebuild(
+    models: Annotated[list[str] | None, typer.Argument(help="Read models by name; all if none is named.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Drop read models and build them again from the log; a running server goes on answering meanwhile."""
+    with _bar("重建 · rebuilding") as told:
+        for name, position in rebuild_models(_settings(data_dir), models or (), told):
+            _OUT.print(f"[green]✓[/] {name} up to position {position:,}")
+
+
+# --- trays ------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def recognise(
+    photos: Annotated[list[Path], typer.Argument(help="Photographs of trays (JPEG, PNG, WebP).")],
+    canteen: Annotated[str, typer.Option(help="Whose dishes and menu.")],
+    day: Day = "",
+    period: Annotated[
+        str, typer.Option(help="Meal period; default the one that is served now.", show_default=False)
+    ] = "",
+    save: Annotated[Path | None, typer.Option(help="Draw the boxes and write the pictures into this folder.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Read photographs and print dishes, confidences and prices; nothing is billed or stored."""
+    failed = False
+    for reading in read_photos(_settings(data_dir), photos, canteen, day, period, save):
+        _show_reading(reading)
+        failed = failed or reading.problem is not None
+    raise typer.Exit(1 if failed else 0)
+
+
+def _show_reading(reading: PhotoReading) -> None:
+    if reading.problem is not None:
+        _OUT.print(f"[bold red]✗[/] {reading.photo}: {reading.problem.message}", highlight=False)
+        return
+    table = Table(title=f"{reading.photo}  ({reading.took_ms} ms)", title_justify="left")
+    for heading, justify in (
+        ("菜品 dish", "left"),
+        ("判断 status", "left"),
+        ("把握 %", "right"),
+        ("元", "right"),
+        ("相似 look-alikes", "left"),
+    ):
+        table.add_column(heading, justify="right" if justify == "right" else "left")
+    colours = {"accepted": "green", "uncertain": "yellow", "unknown": "red"}
+    for item in reading.items:
+        alike = "，".join(f"{name} {bps // 100}%" for name, bps in item.look_alikes[:3])
+        table.add_row(
+            item.name or "?",
+            f"[{colours[item.status.value]}]{item.status.value}[/]",
+            str(item.confidence_bps // 100),
+            yuan(item.price_fen) if item.name else "",
+            alike,
+        )
+    table.add_section()
+    held = any(item.status.value != "accepted" for item in reading.items)
+    table.add_row(
+        "合计 total",
+        "[yellow]held for a person[/]" if held else "[green]ready[/]",
+        "",
+        yuan(reading.total_fen),
+        "",
+    )
+    _OUT.print(table)
+    if reading.drawn_to is not None:
+        _OUT.print(f"drawn: {reading.drawn_to}", highlight=False)
+
+
+@app.command("enrol-dish")
+def enrol_dish(
+    photos: Annotated[list[Path], typer.Argument(help="1 to 5 photographs of the dish.")],
+    canteen: Annotated[str, typer.Option(help="The canteen that sells it.")],
+    dish: Annotated[str, typer.Option(help="The dish's id, such as hongshaorou.")],
+    name_zh: Annotated[str, typer.Option(help="Its Chinese name.")],
+    name_en: Annotated[str, typer.Option(help="Its English name; default the id.", show_default=False)] = "",
+    whole_photo: Annotated[bool, typer.Option(help="Take each photograph as a whole, cut out by hand.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show a canteen what a dish looks like; it can be read from the next tray on, without training."""
+    item = MenuItem(dish_id=dish, name_zh=name_zh, name_en=name_en or dish, price_fen=0)
+    answer = use_local_api(
+        _settings(data_dir), lambda loader: loader.enrol_dish(canteen, item, photos, whole_tray=whole_photo)
+    )
+    _OUT.print(f"[green]✓[/] {name_zh}: {answer['enrolled']} new photographs at {canteen}")
+
+
+# --- import -----------------------------------------------------------------------------------------------------
+
+
+@importing.command("canteens")
+def import_canteens(
+    folder: Annotated[Path, typer.Argument(help="Folder with street.toml, dishes.toml and menus.toml.")] = _STREET,
+    data_dir: DataDir = None,
+) -> None:
+    """Open the canteens of a street with their lanes and meal periods, or change them to what the file says."""
+    street = read_street(folder)
+    use_local_api(_settings(data_dir), lambda loader: loader.load_canteens(street))
+    _OUT.print(f"[green]✓[/] {len(street.canteens)} canteens")
+
+
+@importing.command("menus")
+def import_menus(
+    file: Annotated[Path, typer.Argument(help="menus.toml; dishes.toml with the names lies beside it.")] = _STREET
+    / "menus.toml",
+    day: Day = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Put the menus of a file in force for one day; a dish without a price refuses its whole menu."""
+    menus = read_menus(file, read_dishes(file.with_name("dishes.toml")))
+    business = date.fromisoformat(day) if day else None
+
+    async def load(loader: StreetLoader) -> None:
+        for (canteen_id, meal_period), items in menus.items():
+            await loader.load_menu(canteen_id, business or await loader.today_at(canteen_id), meal_period, items)
+
+    use_local_api(_settings(data_dir), load)
+    _OUT.print(f"[green]✓[/] {len(menus)} menus")
+
+
+@importing.command("rules")
+def import_rules(
+    files: Annotated[list[Path], typer.Argument(help="Benefit rules (TOML).")], data_dir: DataDir = None
+) -> None:
+    """Publish benefit rules with their effective dates; a published version never changes."""
+
+    async def load(loader: StreetLoader) -> int:
+        return sum([await loader.load_rules(file) for file in files])
+
+    _OUT.print(f"[green]✓[/] {use_local_api(_settings(data_dir), load)} rules")
+
+
+@importing.command("residents")
+def import_residents(
+    file: Annotated[Path, typer.Argument(help="CSV in UTF-8; columns: fixtures/street/README.md.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check; write nothing.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Import residents with credentials and opening balances; if one line is wrong, nothing is written."""
+    told = use_local_api(_settings(data_dir), lambda loader: loader.load_residents(file, dry_run=dry_run))
+    _OUT.print_json(data=told)
+
+
+# --- parts ------------------------------------------------------------------------------------------------------
+
+
+def _settings(data_dir: Path | None) -> Settings:
+    settings = Settings.from_environment(os.environ)
+    return replace(settings, data_dir=data_dir) if data_dir is not None else settings
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar while something long runs."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_ERR, transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, whole: progress.update(task, completed=done, total=whole)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Reads photographs of trays against a canteen's gallery and menu, for a person to look at; nothing is stored."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from api.clock import monotonic_ns
+from api.galleries import GalleryShelf
+from api.installation import clock_of, open_installed_store
+from api.settings import Settings
+from engine.application.store import EventStore
+from engine.deciders.canteen import CANTEEN, require_profile
+from engine.deciders.menu import MENU, Menu, require_menu
+from engine.domain.bill import ItemStatus, ScannedItem
+from engine.domain.calendar import business_day, meal_period_at, minute_of_day
+from engine.domain.canteen import CanteenProfile, Site
+from engine.domain.errors import CanteenError, OutsideMealPeriodError, PhotoUnreadableError
+from engine.domain.ids import canteen_stream, menu_stream
+from engine.domain.money import yuan
+from engine.policies.acceptance import DEFAULT_ACCEPTANCE
+from engine.policies.pricing import price_reading
+from recognition.drawing import LabelledBox, SightingStatus, draw_reading
+from recognition.frame import Frame, decode_photo
+from recognition.tray import TrayReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadItem:
+    """One portion as a person wants to see it; `name` is '' while it is unknown."""
+
+    name: str
+    status: ItemStatus
+    confidence_bps: int
+    price_fen: int
+    look_alikes: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoReading:
+    """One photograph read, or the problem with it."""
+
+    photo: Path
+    items: tuple[ReadItem, ...] = ()
+    took_ms: int = 0
+    drawn_to: Path | None = None
+    problem: CanteenError | None = None
+
+    @property
+    def total_fen(self) -> int:
+        """What the known portions cost."""
+        return sum(item.price_fen for item in self.items)
+
+
+def read_photos(
+    settings: Settings, photos: Sequence[Path], canteen_id: str, day: str, meal_period: str, save: Path | None
+) -> Iterator[PhotoReading]:
+    """Read photographs one after the other; a photograph that cannot be read does not stop the others."""
+    store = open_installed_store(settings)
+    try:
+        menu = _menu(store, settings, canteen_id, day, meal_period)
+        reader = TrayReader.load(settings.models_dir, threads=settings.recognition_threads)
+        shelf = GalleryShelf(store, reader.embedder_sha256)
+        if save is not None:
+            save.mkdir(parents=True, exist_ok=True)
+        for photo in photos:
+            yield _read_one(photo, reader, shelf, canteen_id, menu, save)
+    finally:
+        store.close()
+
+
+def _menu(store: EventStore, settings: Settings, canteen_id: str, day: str, meal_period: str) -> Menu:
+    profile = require_profile(store.state(CANTEEN, canteen_stream(canteen_id)), canteen_id)
+    now_ms = clock_of(settings).now_ms()
+    on = date.fromisoformat(day) if day else business_day(now_ms, profile.utc_offset_minutes)
+    period = meal_period or _period_now(profile, now_ms)
+    site = Site(canteen_id=canteen_id, lane_id="", business_day=on.isoformat(), meal_period=period)
+    return require_menu(store.state(MENU, menu_stream(canteen_id, on, period)), site, None)
+
+
+def _period_now(profile: CanteenProfile, now_ms: int) -> str:
+    period = meal_period_at(profile.meal_periods, minute_of_day(now_ms, profile.utc_offset_minutes))
+    if period is None:
+        served = ", ".join(known.period_id for known in profile.meal_periods)
+        raise OutsideMealPeriodError(f"No meal is served now. Name a meal period with --period: {served}.")
+    return period.period_id
+
+
+def _read_one(
+    photo: Path, reader: TrayReader, shelf: GalleryShelf, canteen_id: str, menu: Menu, save: Path | None
+) -> PhotoReading:
+    try:
+        began_ns = monotonic_ns()
+        frame = decode_photo(_content(photo))
+        reading = reader.read_frame(frame, shelf.gallery(canteen_id), frozenset(menu.by_dish))
+        took_ms = (monotonic_ns() - began_ns) // 1_000_000
+        items = price_reading(reading, menu.by_dish, DEFAULT_ACCEPTANCE)
+    except CanteenError as problem:
+        return PhotoReading(photo=photo, problem=problem)
+    drawn_to = None
+    if save is not None:
+        drawn_to = save / f"{photo.stem}.read.jpg"
+        drawn_to.write_bytes(_drawn(frame, items, menu))
+    return PhotoReading(
+        photo=photo, items=tuple(_read_item(item, menu) for item in items), took_ms=took_ms, drawn_to=drawn_to
+    )
+
+
+def _content(photo: Path) -> bytes:
+    try:
+        return photo.read_bytes()
+    except OSError as error:
+        raise PhotoUnreadableError(f"The file cannot be read ({error.strerror}).") from error
+
+
+def _read_item(item: ScannedItem, menu: Menu) -> ReadItem:
+    return ReadItem(
+        name=menu.by_dish[item.dish_id].name_zh if item.dish_id else "",
+        status=item.status,
+        confidence_bps=item.confidence_bps,
+        price_fen=item.price_fen,
+        look_alikes=tuple(
+            (menu.by_dish[candidate.dish_id].name_zh, candidate.similarity_bps) for candidate in item.candidates
+        ),
+    )
+
+
+def _drawn(frame: Frame, items: Sequence[ScannedItem], menu: Menu) -> bytes:
+    labelled = [
+        LabelledBox(
+            box=item.box,
+            status=SightingStatus(item.status.value),
+            title=menu.by_dish[item.dish_id].name_zh if item.dish_id else "未识别",
+            details=f"{item.confidence_bps // 100}%" + (f"  {yuan(item.price_fen)} 元" if item.dish_id else ""),
+        )
+        for item in items
+        if item.box is not None
+    ]
+    return draw_reading(frame, labelled)

@@ -1,0 +1,184 @@
+"""Reads a street (canteens, dishes, menus) from TOML files; the layout is described in fixtures/street/README.md."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.domain.calendar import MealPeriod
+from engine.domain.canteen import CanteenProfile, Lane
+from engine.domain.errors import SettingsError
+from engine.domain.menu import MenuItem
+
+
+class _Named(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    id: str
+    name_zh: str
+    name_en: str
+
+
+class _Street(_Named, forbid_unknown_fields=True, kw_only=True):
+    district: str
+    city: str
+    utc_offset_minutes: int
+    reference_day: Any = None
+
+
+class _Period(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    name_zh: str
+    name_en: str
+    starts: str
+    ends: str
+
+
+class _Canteen(_Named, forbid_unknown_fields=True, kw_only=True):
+    lanes: list[_Named]
+    district: str = ""
+    crockery: str = ""
+    vessels: list[str] = []
+
+
+class _StreetFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    street: _Street
+    meal_periods: dict[str, _Period]
+    canteens: list[_Canteen]
+
+
+class _Dish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    dish_id: str
+    name_zh: str
+    name_en: str
+    category: str = ""
+
+
+class _DishFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    dishes: list[_Dish]
+
+
+class _PricedDish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    dish_id: str
+    price_fen: int | None = None
+
+
+class _Menu(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    canteen: str
+    meal_period: str
+    items: list[_PricedDish]
+
+
+class _MenuFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    menus: list[_Menu]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Street:
+    """Canteens with their menus by (canteen id, meal period), and the names of all dishes."""
+
+    canteens: tuple[CanteenProfile, ...]
+    menus: Mapping[tuple[str, str], tuple[MenuItem, ...]]
+    dishes: Mapping[str, MenuItem]
+
+
+def read_street(folder: Path) -> Street:
+    """Read street.toml, dishes.toml and menus.toml of one folder.
+
+    Raises:
+        SettingsError: a file is missing or is not what the layout says; the message names the file and the key.
+    """
+    dishes = read_dishes(folder / "dishes.toml")
+    return Street(
+        canteens=read_canteens(folder / "street.toml"),
+        menus=read_menus(folder / "menus.toml", dishes),
+        dishes=dishes,
+    )
+
+
+def read_canteens(path: Path) -> tuple[CanteenProfile, ...]:
+    """Read the canteens of a street."""
+    file = _read(path, _StreetFile)
+    periods = sorted(
+        (
+            MealPeriod(
+                period_id=period_id,
+                name_zh=period.name_zh,
+                name_en=period.name_en,
+                from_minute=_minute(path, period.starts),
+                until_minute=_minute(path, period.ends),
+            )
+            for period_id, period in file.meal_periods.items()
+        ),
+        key=lambda period: period.from_minute,
+    )
+    return tuple(
+        CanteenProfile(
+            canteen_id=canteen.id,
+            name_zh=canteen.name_zh,
+            name_en=canteen.name_en,
+            street=file.street.id,
+            district=canteen.district or file.street.district,
+            city=file.street.city,
+            utc_offset_minutes=file.street.utc_offset_minutes,
+            lanes=tuple(
+                Lane(lane_id=lane.id, name_zh=lane.name_zh, name_en=lane.name_en) for lane in canteen.lanes
+            ),
+            meal_periods=tuple(periods),
+        )
+        for canteen in file.canteens
+    )
+
+
+def read_dishes(path: Path) -> dict[str, MenuItem]:
+    """Read the names of dishes, by id, without a price."""
+    return {
+        dish.dish_id: MenuItem(
+            dish_id=dish.dish_id,
+            name_zh=dish.name_zh,
+            name_en=dish.name_en,
+            price_fen=0,
+            category=dish.category,
+        )
+        for dish in _read(path, _DishFile).dishes
+    }
+
+
+def read_menus(path: Path, dishes: Mapping[str, MenuItem]) -> dict[tuple[str, str], tuple[MenuItem, ...]]:
+    """Read menus by canteen id and meal period; a dish without a price gets 0, which publishing refuses.
+
+    Raises:
+        SettingsError: a dish has no name, or a menu stands twice.
+    """
+    menus: dict[tuple[str, str], tuple[MenuItem, ...]] = {}
+    for menu in _read(path, _MenuFile).menus:
+        key = (menu.canteen, menu.meal_period)
+        if key in menus:
+            raise SettingsError(f"{path}: the menu of {menu.canteen}, {menu.meal_period} stands twice.")
+        unnamed = [item.dish_id for item in menu.items if item.dish_id not in dishes]
+        if unnamed:
+            raise SettingsError(
+                f"{path}: {menu.canteen}, {menu.meal_period}: no name for {', '.join(unnamed)}."
+            )
+        menus[key] = tuple(
+            replace(dishes[item.dish_id], price_fen=item.price_fen or 0) for item in menu.items
+        )
+    return menus
+
+
+def _minute(path: Path, clock: str) -> int:
+    hour, _, minute = clock.partition(":")
+    if not (hour.isdecimal() and minute.isdecimal() and int(hour) <= 24 and int(minute) < 60):
+        raise SettingsError(f"{path}: '{clock}' is not a time such as 11:30.")
+    return int(hour) * 60 + int(minute)
+
+
+def _read(path: Path, layout: type[Any]) -> Any:
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), layout)
+    except FileNotFoundError:
+        raise SettingsError(f"{path} does not exist. Give the folder that holds it.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not readable as TOML: {error}.") from error
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{path}: {error}.") from error
