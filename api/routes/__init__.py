@@ -1,0 +1,1 @@
+"""What answers under which path: one file per subject, each with its table of operations."""
