@@ -1,9 +1,8 @@
 """What every append checks and computes, whatever the database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from engine.application.chain import chain_command, chain_event
-from engine.application.recorder import AppendConflictError
 from engine.application.stored_rows import CommandAppend, CommandRow, LogEnd, LogHead
 from engine.domain.errors import StoreCorruptError
 
@@ -34,26 +33,9 @@ def check_head(end: LogEnd, expected: LogHead) -> LogHead:
     return head
 
 
-def check_not_far_behind(head: LogHead, known: LogHead) -> None:
-    """Make sure that naming what other processes have changed takes little time under the lock.
-
-    Raises:
-        AppendConflictError: they wrote more than 10,000 events.
-    """
-    if head.position - known.position > MAX_FOREIGN_EVENTS:
-        raise AppendConflictError
-
-
-def check_unread(changed: Iterable[str], head: LogHead, streams_read: frozenset[str]) -> frozenset[str]:
-    """Return the streams that other processes changed up to a head, if the batch was decided without any of them.
-
-    Raises:
-        AppendConflictError: the batch has read one of them.
-    """
-    streams = frozenset(changed)
-    if not streams.isdisjoint(streams_read):
-        raise AppendConflictError(streams, head)
-    return streams
+def too_far_behind(head: LogHead, known: LogHead) -> bool:
+    """Tell whether other processes wrote so much that naming the streams they changed would hold the lock for long."""
+    return head.position - known.position > MAX_FOREIGN_EVENTS
 
 
 def link_commands(head: LogHead, commands: Sequence[CommandAppend], positions: Sequence[int]) -> list[CommandRow]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from dataclasses import dataclass
 from threading import Condition
@@ -99,10 +99,10 @@ class CommandQueue:
             return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
 
 
-def deliver(outcomes: Iterable[tuple[WaitingCommand, Outcome]]) -> None:
+def deliver(outcomes: Mapping[WaitingCommand, Outcome]) -> None:
     """Hand outcomes to those who wait: threads one by one, each event loop all at once."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[WaitingCommand, Outcome]]] = {}
-    for waiting, outcome in outcomes:
+    for waiting, outcome in outcomes.items():
         if waiting.loop is None:
             _settle(waiting.future, outcome)
         else:

@@ -18,10 +18,11 @@ from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, TupleRow, dict_row
 from psycopg.sql import SQL
 
-from engine.application.append_rules import check_head, check_not_far_behind, check_unread, link_commands
+from engine.application.append_rules import check_head, link_commands, too_far_behind
 from engine.application.chain import CHAIN_START
-from engine.application.recorder import AppendConflictError, BatchUnstorableError, DatabaseAwayError
+from engine.application.recorder import AppendConflictError, BatchUnstorableError, DatabaseAwayError, DecideBatch
 from engine.application.stored_rows import (
+    Ahead,
     Appended,
     BatchAppend,
     CommandRow,
@@ -150,15 +151,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
                     connection.execute(table)
                 connection.execute("INSERT INTO store_schema VALUES (%s)", (SCHEMA_VERSION,))
 
-    def append(self, batch: BatchAppend) -> Appended:
-        """Write a batch in one durable transaction, or nothing of it.
-
-        Raises:
-            AppendConflictError: another process changed what the batch was decided on.
-            DatabaseAwayError: the table's lock was held too long, or the server is out of reach.
-            BatchUnstorableError: the server refuses a value, or its disk is full.
-            StoreCorruptError: the log does not end where its newest record says.
-        """
+    def append(self, known: LogHead, decide: DecideBatch) -> Appended | None:
+        """Write a batch in one durable transaction, see `Recorder`."""
         try:
             with (
                 self.datastore.get_connection() as connection,
@@ -166,7 +160,9 @@ class PostgresRecorder(PostgresApplicationRecorder):
                 connection.transaction(),
                 connection.cursor(binary=True) as c,
             ):
-                return self._append(c, batch)
+                ahead = self._ahead(c, known)
+                batch = decide(ahead)
+                return None if batch is None else self._write(c, ahead.head, batch)
         except IntegrityError as error:
             raise AppendConflictError from error
         except PersistenceError as error:
@@ -174,41 +170,39 @@ class PostgresRecorder(PostgresApplicationRecorder):
                 raise BatchUnstorableError(_reason(error)) from error
             raise DatabaseAwayError(_reason(error)) from error
 
-    def _append(self, c: Cursor[DictRow], batch: BatchAppend) -> Appended:
-        events = [event for command in batch.commands for event in command.events]
-        # What is sent before the first result is fetched travels together.
-        self._lock_table(c)
-        end_cursor = c.connection.cursor(binary=True)
-        end_cursor.execute(_LOG_END, prepare=True)
-        if events:
-            self._notify_channel(c)
-            self._insert_stored_events(c, events)
-        head = check_head(_log_end(end_cursor.fetchone()), batch.head)
-        foreign: frozenset[str] = frozenset()
-        if head != batch.head:
-            check_not_far_behind(head, batch.head)
-            foreign = self._foreign(c.connection.cursor(), head, batch)
-        positions = self._fetch_ids_after_insert_events(c, events) if events else None
-        rows = link_commands(head, batch.commands, positions or ())
-        c.execute(_INSERT_COMMANDS, [list(column) for column in zip(*(row[1:] for row in rows), strict=True)])
+    def _ahead(self, c: Cursor[DictRow], known: LogHead) -> Ahead:
+        self._lock_table(c.connection.cursor())
+        c.execute(_LOG_END, prepare=True)
+        head = check_head(_log_end(c.fetchone()), known)
+        if head == known:
+            return Ahead(head, frozenset())
+        if too_far_behind(head, known):
+            return Ahead(head, None)
+        c.execute(
+            "SELECT DISTINCT originator_id FROM stored_events WHERE notification_id > %s AND notification_id <= %s",
+            (known.position, head.position),
+        )
+        return Ahead(head, frozenset(row["originator_id"] for row in c.fetchall()))
+
+    def _write(self, c: Cursor[DictRow], head: LogHead, batch: BatchAppend) -> Appended:
         others = c.connection.cursor(binary=True)
         if batch.attachments:
             others.execute(_INSERT_ATTACHMENTS, (list(batch.attachments), list(batch.attachments.values())))
         if batch.snapshots:
-            others.execute(_INSERT_SNAPSHOTS, [list(column) for column in zip(*batch.snapshots, strict=True)])
+            others.execute(_INSERT_SNAPSHOTS, _columns(batch.snapshots))
+        events = [event for command in batch.commands for event in command.events]
+        positions: list[int] = []
+        if events:
+            self._notify_channel(others)
+            self._insert_stored_events(c, events)
+            positions = [row["notification_id"] for row in c.fetchall()]
+        rows = link_commands(head, batch.commands, positions)
+        c.execute(_INSERT_COMMANDS, _columns([row[1:] for row in rows]))
         sequence: int = c.fetchall()[-1]["sequence"]
         return Appended(
             head=LogHead(sequence, rows[-1].last_position, rows[-1].chain_hash),
             last_positions=tuple(row.last_position for row in rows),
-            foreign_streams=foreign,
         )
-
-    def _foreign(self, c: Cursor[DictRow], head: LogHead, batch: BatchAppend) -> frozenset[str]:
-        c.execute(
-            "SELECT DISTINCT originator_id FROM stored_events WHERE notification_id > %s AND notification_id <= %s",
-            (batch.head.position, head.position),
-        )
-        return check_unread((row["originator_id"] for row in c.fetchall()), head, batch.streams_read)
 
     def _insert_stored_events(self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **_: Any) -> None:
         """Insert as four arrays in binary form, which takes a third of the time of the library's composite type."""
@@ -379,6 +373,10 @@ class PostgresReader:
         except psycopg.Error as error:
             raise StoreUnavailableError(f"The store cannot be reached ({_reason(error)}). Try again.") from error
         return connection
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _log_end(row: Any) -> LogEnd:

@@ -1,22 +1,14 @@
 """What the writer and the store need of a database; `sqlite_recorder` and `postgres_recorder` provide it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from engine.application.chain import ChainSource
-from engine.application.stored_rows import Appended, BatchAppend, CommandRow, EventRow, LogHead, StreamRows
+from engine.application.stored_rows import Ahead, Appended, BatchAppend, CommandRow, EventRow, LogHead, StreamRows
 
 
 class AppendConflictError(Exception):
-    """Another process changed what a batch was decided on. Nothing was written.
-
-    `streams` are all that changed up to `head`; without a head, any stream may have changed.
-    """
-
-    def __init__(self, streams: frozenset[str] = frozenset(), head: LogHead | None = None) -> None:
-        super().__init__("another process changed the log")
-        self.streams = streams
-        self.head = head
+    """Another process changed what a batch was decided on. Nothing was written."""
 
 
 class DatabaseAwayError(Exception):
@@ -27,11 +19,24 @@ class BatchUnstorableError(Exception):
     """The database cannot take this batch (no room, a value that it refuses); a part of it may fit."""
 
 
+DecideBatch = Callable[[Ahead], BatchAppend | None]
+
+
 class Recorder(Protocol):
     """The one door through which a log grows."""
 
-    def append(self, batch: BatchAppend) -> Appended:
-        """Write a batch in one durable transaction, or nothing of it."""
+    def append(self, known: LogHead, decide: DecideBatch) -> Appended | None:
+        """Take the write lock, have a batch decided, and write it in one durable transaction, or nothing of it.
+
+        Args:
+            known: the newest record that the caller's states are sure to include.
+            decide: called under the lock with what happened since; None if there is nothing to write after all.
+        Raises:
+            AppendConflictError: a version or an id of the batch is taken.
+            DatabaseAwayError: the lock was held too long, or the database is out of reach.
+            BatchUnstorableError: the database has no room or refuses a value.
+            StoreCorruptError: the log does not end where its newest record says.
+        """
         ...
 
     def close(self) -> None:

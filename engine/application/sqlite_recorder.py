@@ -22,11 +22,12 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
 )
 
-from engine.application.append_rules import check_head, check_not_far_behind, check_unread, link_commands
+from engine.application.append_rules import check_head, link_commands, too_far_behind
 from engine.application.chain import CHAIN_START
 from engine.application.log_signal import LogSignal
-from engine.application.recorder import AppendConflictError, BatchUnstorableError, DatabaseAwayError
+from engine.application.recorder import AppendConflictError, BatchUnstorableError, DatabaseAwayError, DecideBatch
 from engine.application.stored_rows import (
+    Ahead,
     Appended,
     BatchAppend,
     CommandRow,
@@ -43,6 +44,9 @@ SCHEMA_VERSION: Final = 1
 _CACHE_KIB = 65_536
 _CHECKPOINT_PAGES = 4_000
 _NS_PER_S = 1_000_000_000
+
+_PRIMARY_CODE = 0xFF
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_TOOBIG)
 
 _COMMAND_COLUMNS = "sequence, command_id, body_digest, outcome, at_ms, event_count, last_position, chain_hash"
 
@@ -135,42 +139,40 @@ class SqliteRecorder(SQLiteApplicationRecorder):
                 for statement in (*self.create_table_statements, *_TABLES):
                     c.execute(statement)
 
-    def append(self, batch: BatchAppend) -> Appended:
-        """Write a batch in one durable transaction, or nothing of it.
-
-        Raises:
-            AppendConflictError: another process changed what the batch was decided on.
-            DatabaseAwayError: the file's lock was held too long, or the file is out of reach.
-            BatchUnstorableError: the disk or the file is full, or a value is too large.
-            StoreCorruptError: the log does not end where its newest record says.
-        """
+    def append(self, known: LogHead, decide: DecideBatch) -> Appended | None:
+        """Write a batch in one durable transaction, see `Recorder`."""
         try:
             with self.datastore.transaction(commit=True) as c:
-                appended = self._append(c.sqlite_cursor, c, batch)
+                ahead = self._ahead(c.sqlite_cursor, known)
+                batch = decide(ahead)
+                appended = None if batch is None else self._write(c, ahead.head, batch)
         except (IntegrityError, sqlite3.IntegrityError) as error:
             raise AppendConflictError from error
         except (PersistenceError, sqlite3.Error) as error:
             code = getattr(error, "sqlite_errorcode", 0) or getattr(error.__cause__, "sqlite_errorcode", 0)
-            if code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_TOOBIG):
+            if code & _PRIMARY_CODE in _NO_ROOM:
                 raise BatchUnstorableError(_reason(error)) from error
             raise DatabaseAwayError(_reason(error)) from error
-        self._signal.grown(appended.head.position)
+        if appended is not None:
+            self._signal.grown(appended.head.position)
         return appended
 
-    def _append(self, raw: sqlite3.Cursor, c: SQLiteCursor, batch: BatchAppend) -> Appended:
-        end = _log_end(raw)
-        head = check_head(end, batch.head)
-        foreign: frozenset[str] = frozenset()
-        if head != batch.head:
-            check_not_far_behind(head, batch.head)
-            raw.execute(
-                "SELECT DISTINCT originator_id FROM stored_events WHERE rowid > ? AND rowid <= ?",
-                (batch.head.position, head.position),
-            )
-            foreign = check_unread((row[0] for row in raw.fetchall()), head, batch.streams_read)
-        events = [event for command in batch.commands for event in command.events]
-        positions = self._insert_events(c, events) or ()
-        rows = link_commands(head, batch.commands, positions)
+    def _ahead(self, raw: sqlite3.Cursor, known: LogHead) -> Ahead:
+        head = check_head(_log_end(raw), known)
+        if head == known:
+            return Ahead(head, frozenset())
+        if too_far_behind(head, known):
+            return Ahead(head, None)
+        raw.execute(
+            "SELECT DISTINCT originator_id FROM stored_events WHERE rowid > ? AND rowid <= ?",
+            (known.position, head.position),
+        )
+        return Ahead(head, frozenset(row[0] for row in raw.fetchall()))
+
+    def _write(self, c: SQLiteCursor, head: LogHead, batch: BatchAppend) -> Appended:
+        raw = c.sqlite_cursor
+        positions = self._insert_events(c, [event for command in batch.commands for event in command.events])
+        rows = link_commands(head, batch.commands, positions or ())
         raw.executemany(
             "INSERT INTO commands (command_id, body_digest, outcome, at_ms, event_count, last_position, chain_hash)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -185,7 +187,6 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         return Appended(
             head=LogHead(sequence, rows[-1].last_position, rows[-1].chain_hash),
             last_positions=tuple(row.last_position for row in rows),
-            foreign_streams=foreign,
         )
 
     def close(self) -> None:

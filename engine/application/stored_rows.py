@@ -77,23 +77,25 @@ class CommandAppend:
 
 @dataclass(frozen=True, slots=True)
 class BatchAppend:
-    """All that one transaction writes.
-
-    `streams_read` are the streams whose states any of the decisions looked at, and `head` is the newest record that
-    those states are sure to include: if another process has changed one of the streams since, the batch is refused.
-    """
+    """All that one transaction writes."""
 
     commands: tuple[CommandAppend, ...]
     attachments: Mapping[str, bytes]
     snapshots: tuple[SnapshotRow, ...]
-    streams_read: frozenset[str]
+
+
+class Ahead(NamedTuple):
+    """The log under the write lock: its head, and the streams that other processes have changed since the known one.
+
+    `foreign_streams` is None if they are too many to name.
+    """
+
     head: LogHead
+    foreign_streams: frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """Where a batch went. `foreign_streams` were changed by other processes since `BatchAppend.head`."""
+class Appended(NamedTuple):
+    """Where a batch went: the log's end after each of its commands, and the new head."""
 
     head: LogHead
     last_positions: tuple[int, ...]
-    foreign_streams: frozenset[str]

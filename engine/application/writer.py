@@ -24,7 +24,7 @@ from engine.application.outcome import decode_outcome, encode_answer, encode_ref
 from engine.application.recorder import AppendConflictError, BatchUnstorableError, DatabaseAwayError
 from engine.application.state_cache import BatchStates, Change, StateCache, VersionedState
 from engine.application.store import EventStore
-from engine.application.stored_rows import BatchAppend, CommandAppend, LogHead, SnapshotRow
+from engine.application.stored_rows import Ahead, Appended, BatchAppend, CommandAppend, LogHead, SnapshotRow
 from engine.deciders.stream_type import StreamType
 from engine.domain.commands import Command
 from engine.domain.errors import (
@@ -41,11 +41,13 @@ State = TypeVar("State")
 QUEUE_LIMIT = 2_048
 BATCH_LIMIT = 128
 CACHED_STREAMS = 20_000
-MAX_ATTEMPTS = 3
+OPTIMISTIC_ATTEMPTS = 2
 
 _TIMED_COMMITS = 512
 _US_PER_S = 1_000_000
 _EMPTY_LOG = LogHead(0, 0, CHAIN_START)
+
+_Settled = dict[WaitingCommand, Outcome]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -213,9 +215,9 @@ class CommandWriter:
             self._batch_times_us.append(batch_us)
             self._command_us = max(1, batch_us)
 
-    def _settle(self, batch: list[WaitingCommand]) -> list[tuple[WaitingCommand, Outcome]]:
+    def _settle(self, batch: list[WaitingCommand]) -> _Settled:
         """Return the outcome of every command in a batch; whatever goes wrong, nobody waits for ever."""
-        settled: list[tuple[WaitingCommand, Outcome]] = []
+        settled: _Settled = {}
         try:
             if self._corruption is None:
                 self._store_batch(batch, settled)
@@ -225,117 +227,122 @@ class CommandWriter:
         except Exception as error:
             self._cache.clear()
             _log_fault("a batch", error)
-        waiting_still = {id(waiting): waiting for waiting in batch}
-        for waiting, _ in settled:
-            waiting_still.pop(id(waiting), None)
-        for waiting in waiting_still.values():
-            self._counts.failures += 1
-            settled.append((waiting, _again(self._corruption) if self._corruption is not None else _fault()))
+        for waiting in batch:
+            if waiting not in settled:
+                self._counts.failures += 1
+                settled[waiting] = _fault() if self._corruption is None else _again(self._corruption)
         return settled
 
-    def _store_batch(self, batch: list[WaitingCommand], settled: list[tuple[WaitingCommand, Outcome]]) -> bool:
-        """Look up, decide and append a batch; False if the database is away, so that trying more is useless."""
-        for _ in range(MAX_ATTEMPTS):
-            try:
-                batch = self._look_up(batch, settled)
-                prefetched = self._prefetch(batch)
-            except StoreUnavailableError as error:
-                self._refuse(batch, settled, error.message)
-                return False
-            states = BatchStates(self._cache, prefetched)
-            decided = self._decide(batch, states, settled)
-            if not decided:
-                return True
-            batch = [each.waiting for each in decided]
-            try:
-                self._append(decided, states, settled)
-            except AppendConflictError as conflict:
-                self._counts.conflicts += 1
-                self._catch_up(conflict)
-            except DatabaseAwayError as error:
-                self._cache.evict(states.read)
-                self._refuse(batch, settled, f"The store does not answer ({error}). Try again with the same id.")
-                return False
-            except BatchUnstorableError as error:
-                self._cache.evict(states.read)
-                return self._store_one_by_one(batch, settled, error)
-            else:
-                return True
-        self._refuse(batch, settled, "Other processes change the same streams. Try again with the same id.")
+    def _store_batch(self, batch: list[WaitingCommand], settled: _Settled) -> bool:
+        """Look up, decide and store a batch; False if the database is away, so that trying more is useless."""
+        try:
+            for _ in range(OPTIMISTIC_ATTEMPTS):
+                if self._store_if_unchanged(batch, settled):
+                    return True
+            self._store_under_lock(batch, settled)
+        except (DatabaseAwayError, StoreUnavailableError) as error:
+            self._refuse(batch, settled, f"The store does not answer ({error}). Try again with the same id.")
+            return False
+        except BatchUnstorableError as error:
+            waiting_still = [waiting for waiting in batch if waiting not in settled]
+            if len(waiting_still) > 1:
+                return self._store_one_by_one(waiting_still, settled)
+            self._refuse(batch, settled, f"The store cannot take it ({error}). Make room, then try again.")
         return True
 
-    def _store_one_by_one(
-        self, batch: list[WaitingCommand], settled: list[tuple[WaitingCommand, Outcome]], error: BatchUnstorableError
-    ) -> bool:
-        if len(batch) == 1:
-            self._refuse(batch, settled, f"The store has no room for it ({error}). Free space, then try again.")
-            return True
+    def _store_one_by_one(self, batch: list[WaitingCommand], settled: _Settled) -> bool:
         for index, waiting in enumerate(batch):
             if not self._store_batch([waiting], settled):
-                self._refuse(batch[index + 1 :], settled, "The store does not answer. Try again with the same id.")
+                self._refuse(batch[index:], settled, "The store does not answer. Try again with the same id.")
                 return False
         return True
 
-    def _look_up(
-        self, batch: list[WaitingCommand], settled: list[tuple[WaitingCommand, Outcome]]
-    ) -> list[WaitingCommand]:
-        """Settle the commands whose ids are stored, and return the others."""
-        known = {
-            row.command_id: row for row in self._store.reader.known_commands([w.command.command_id for w in batch])
-        }
-        if not known:
-            return batch
-        unknown: list[WaitingCommand] = []
-        for waiting in batch:
-            row = known.get(waiting.command.command_id)
-            if row is None:
-                unknown.append(waiting)
-            elif row.body_digest != waiting.body_digest:
-                settled.append(
-                    (
-                        waiting,
-                        CommandIdReusedError(
-                            "This id was used before for something else. Use a new id for a new wish.",
-                            command_id=row.command_id,
-                        ),
-                    )
-                )
-            else:
-                self._counts.repeats += 1
-                outcome = decode_outcome(row.outcome)
-                settled.append(
-                    (
-                        waiting,
-                        outcome
-                        if isinstance(outcome, CommandRejectedError)
-                        else Answer(value=outcome, repeated=True, position=row.last_position),
-                    )
-                )
-        return unknown
+    def _store_if_unchanged(self, batch: list[WaitingCommand], settled: _Settled) -> bool:
+        """Decide before taking the lock; False, with nothing written, if another process changed a stream it read."""
+        plan = self._plan(batch, settled)
+        if plan is None:
+            return True
 
-    def _prefetch(self, batch: list[WaitingCommand]) -> "_Prefetched":
+        def unless_stale(ahead: Ahead) -> BatchAppend:
+            self._catch_up(ahead)
+            if ahead.foreign_streams is None or not plan.states.read.isdisjoint(ahead.foreign_streams):
+                raise AppendConflictError
+            return plan.batch()
+
+        try:
+            appended = self._store.recorder.append(self._head, unless_stale)
+        except BaseException as error:
+            self._cache.evict(plan.states.read)  # a lost connection may hide that the batch was stored
+            if not isinstance(error, AppendConflictError):
+                raise
+            self._counts.conflicts += 1
+            return False
+        self._stored(plan, appended, settled)
+        return True
+
+    def _store_under_lock(self, batch: list[WaitingCommand], settled: _Settled) -> None:
+        """Decide while no other process can write, so that there is nothing left to conflict with."""
+        plan: _Plan | None = None
+
+        def decide(ahead: Ahead) -> BatchAppend | None:
+            nonlocal plan
+            self._catch_up(ahead)
+            plan = self._plan(batch, settled)
+            return None if plan is None else plan.batch()
+
+        try:
+            appended = self._store.recorder.append(self._head, decide)
+        except BaseException:
+            self._cache.clear()
+            raise
+        if plan is not None:
+            self._stored(plan, appended, settled)
+
+    def _plan(self, batch: list[WaitingCommand], settled: _Settled) -> "_Plan | None":
+        """Decide what is neither stored nor settled yet; None if nothing is left to store."""
+        unknown = self._look_up([waiting for waiting in batch if waiting not in settled], settled)
         missing = {
-            stream for waiting in batch for stream in self._expected(waiting.command) if stream not in self._cache
+            stream for waiting in unknown for stream in self._expected(waiting.command) if stream not in self._cache
         }
-        return _Prefetched(self._store, missing)
-
-    def _decide(
-        self, batch: list[WaitingCommand], states: BatchStates, settled: list[tuple[WaitingCommand, Outcome]]
-    ) -> list[_Decided]:
+        states = BatchStates(self._cache, _Prefetched(self._store, missing))
         decided: list[_Decided] = []
-        for waiting in batch:
+        for waiting in unknown:
             try:
                 decided.append(self._decide_one(waiting, states))
             except StoreCorruptError:
                 raise
             except StoreError as error:
                 self._counts.failures += 1
-                settled.append((waiting, error))
+                settled[waiting] = error
             except Exception as error:
                 self._counts.failures += 1
                 _log_fault(type(waiting.command).__name__, error)
-                settled.append((waiting, _fault()))
-        return decided
+                settled[waiting] = _fault()
+        return _Plan(decided, states) if decided else None
+
+    def _look_up(self, batch: list[WaitingCommand], settled: _Settled) -> list[WaitingCommand]:
+        """Settle the commands whose ids are stored, and return the others."""
+        rows = self._store.reader.known_commands([waiting.command.command_id for waiting in batch])
+        known = {row.command_id: row for row in rows}
+        unknown: list[WaitingCommand] = []
+        for waiting in batch:
+            row = known.get(waiting.command.command_id)
+            if row is None:
+                unknown.append(waiting)
+            elif row.body_digest != waiting.body_digest:
+                settled[waiting] = CommandIdReusedError(
+                    "This id was used before for something else. Use a new id for a new wish.",
+                    command_id=row.command_id,
+                )
+            else:
+                self._counts.repeats += 1
+                outcome = decode_outcome(row.outcome)
+                settled[waiting] = (
+                    outcome
+                    if isinstance(outcome, CommandRejectedError)
+                    else Answer(value=outcome, repeated=True, position=row.last_position)
+                )
+        return unknown
 
     def _decide_one(self, waiting: WaitingCommand, states: BatchStates) -> _Decided:
         command = waiting.command
@@ -367,45 +374,48 @@ class CommandWriter:
                 stored.append(StoredEvent(change.stream, version, topic, state))
         return tuple(stored)
 
-    def _append(
-        self, decided: list[_Decided], states: BatchStates, settled: list[tuple[WaitingCommand, Outcome]]
-    ) -> None:
-        appended = self._store.recorder.append(
-            BatchAppend(
-                tuple(each.append for each in decided),
-                {sha256: body for each in decided for sha256, body in each.attachments.items()},
-                tuple({row.stream: row for each in decided for row in each.snapshots}.values()),
-                frozenset(states.read),
-                self._head,
-            )
-        )
+    def _stored(self, plan: "_Plan", appended: Appended | None, settled: _Settled) -> None:
+        if appended is None:
+            return
         self._head = appended.head
-        self._cache.evict(appended.foreign_streams)
-        states.stored()
+        plan.states.stored()
         self._counts.batches += 1
-        self._counts.commands += len(decided)
-        for each, position in zip(decided, appended.last_positions, strict=True):
+        self._counts.commands += len(plan.decided)
+        for each, position in zip(plan.decided, appended.last_positions, strict=True):
             if isinstance(each.outcome, CommandRejectedError):
                 self._counts.refusals += 1
-                settled.append((each.waiting, each.outcome))
+                settled[each.waiting] = each.outcome
             else:
-                settled.append((each.waiting, Answer(value=each.outcome, repeated=False, position=position)))
+                settled[each.waiting] = Answer(value=each.outcome, repeated=False, position=position)
 
-    def _catch_up(self, conflict: AppendConflictError) -> None:
+    def _catch_up(self, ahead: Ahead) -> None:
         """Forget what other processes have changed; what is loaded from here on includes it."""
-        if conflict.head is not None:
-            self._cache.evict(conflict.streams)
-            self._head = conflict.head
-            return
-        end = self._store.reader.log_end()
-        self._cache.clear()
-        self._head = LogHead(end.head_sequence, end.head_position, end.head_hash)
+        if ahead.foreign_streams is None:
+            self._cache.clear()
+        else:
+            self._cache.evict(ahead.foreign_streams)
+        self._head = ahead.head
 
-    def _refuse(
-        self, batch: Sequence[WaitingCommand], settled: list[tuple[WaitingCommand, Outcome]], message: str
-    ) -> None:
-        self._counts.failures += len(batch)
-        settled.extend((waiting, StoreUnavailableError(message)) for waiting in batch)
+    def _refuse(self, batch: Sequence[WaitingCommand], settled: _Settled, message: str) -> None:
+        for waiting in batch:
+            if waiting not in settled:
+                self._counts.failures += 1
+                settled[waiting] = StoreUnavailableError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Decided commands on their way into the log."""
+
+    decided: list[_Decided]
+    states: BatchStates
+
+    def batch(self) -> BatchAppend:
+        return BatchAppend(
+            tuple(each.append for each in self.decided),
+            {sha256: body for each in self.decided for sha256, body in each.attachments.items()},
+            tuple({row.stream: row for each in self.decided for row in each.snapshots}.values()),
+        )
 
 
 class _Prefetched:

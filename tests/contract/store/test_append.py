@@ -7,11 +7,12 @@ from eventsourcing.persistence import StoredEvent
 
 from engine.application.chain import CHAIN_START
 from engine.application.recorder import AppendConflictError
-from engine.application.stored_rows import BatchAppend, CommandAppend, LogHead
+from engine.application.stored_rows import Ahead, BatchAppend, CommandAppend, LogHead
 from engine.domain.errors import InsufficientFundsError, NotFoundError, StoreError
 from tests.support.counters import COUNTER, TERMINAL, Count, Counted, Counter, Stumble, count
 from tests.support.stores import counting, open_counters, raw, totals
 
+EMPTY_LOG = LogHead(0, 0, CHAIN_START)
 PHOTO_SHA256 = "e3b98a4da31a127d4bde6e43033f66ba274cab0eb7eb1c70ec41402bf6273dd8"
 PHOTO = b"t"
 
@@ -43,35 +44,32 @@ def test_a_refusal_on_the_third_stream_leaves_the_other_two_unwritten(store_url:
 
 def test_a_conflict_on_one_stream_leaves_all_streams_unwritten(store_url: str) -> None:
     with closing(open_counters(store_url)) as store:
-        first = Counted(at_ms=1, by=TERMINAL, by_amount=1)
-        topic, state = store.codec.encode(first)
+        topic, state = store.codec.encode(Counted(at_ms=1, by=TERMINAL, by_amount=1))
 
-        def batch(command_id: str, *places: tuple[str, int], head: LogHead) -> BatchAppend:
+        def batch(command_id: str, *places: tuple[str, int]) -> BatchAppend:
             events = tuple(StoredEvent(stream, version, topic, state) for stream, version in places)
-            command = CommandAppend(command_id, b"d" * 32, b"{}", 1, events)
-            return BatchAppend((command,), {}, (), frozenset(stream for stream, _ in places), head)
+            return BatchAppend((CommandAppend(command_id, b"d" * 32, b"{}", 1, events),), {}, ())
 
-        appended = store.recorder.append(batch("c-1", ("a", 1), ("b", 1), head=LogHead(0, 0, CHAIN_START)))
+        store.recorder.append(EMPTY_LOG, lambda _: batch("c-1", ("a", 1), ("b", 1)))
         with pytest.raises(AppendConflictError):
-            store.recorder.append(batch("c-2", ("c", 1), ("b", 1), ("d", 1), head=appended.head))
+            store.recorder.append(EMPTY_LOG, lambda _: batch("c-2", ("c", 1), ("b", 1), ("d", 1)))
+        with pytest.raises(AppendConflictError):
+            store.recorder.append(EMPTY_LOG, lambda _: batch("c-1", ("c", 1)))
         assert [event.stream for event in store.log.read_after(0, 10)] == ["a", "b"]
         assert store.reader.known_commands(["c-2"]) == []
         assert store.verify_chain().intact
 
 
-def test_a_stale_decision_names_the_streams_that_changed_under_it(store_url: str) -> None:
-    with closing(open_counters(store_url)) as store, counting(store_url) as (_, writer):
+def test_an_append_is_told_under_the_lock_what_others_have_changed(store_url: str) -> None:
+    told: list[Ahead] = []
+    with counting(store_url) as (store, writer):
         writer.execute(count("c-1", "a", "b"))
-        topic, state = store.codec.encode(Counted(at_ms=1, by=TERMINAL, by_amount=1))
-        event = StoredEvent("counter-new", 1, topic, state)
-        command = CommandAppend("c-2", b"d" * 32, b"{}", 1, (event,))
-        start = LogHead(0, 0, CHAIN_START)
-        with pytest.raises(AppendConflictError) as conflict:
-            store.recorder.append(BatchAppend((command,), {}, (), frozenset({"counter-new", "counter-a"}), start))
-        assert conflict.value.streams == {"counter-a", "counter-b"}
-        appended = store.recorder.append(BatchAppend((command,), {}, (), frozenset({"counter-new"}), start))
-        assert appended.foreign_streams == {"counter-a", "counter-b"}
-        assert totals(store, "new") == [1]
+        assert store.recorder.append(EMPTY_LOG, told.append) is None
+        writer.execute(count("c-2", "c"))
+        assert store.recorder.append(told[0].head, told.append) is None
+        assert store.recorder.append(told[1].head, told.append) is None
+        assert [ahead.foreign_streams for ahead in told] == [{"counter-a", "counter-b"}, {"counter-c"}, set()]
+        assert told[2].head == told[1].head
 
 
 def test_replaying_the_events_gives_the_state_that_the_writer_decides_on(store_url: str) -> None:
