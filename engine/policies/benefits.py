@@ -6,7 +6,7 @@ only the one that takes off most applies. Caps are counted per resident over all
 what is left to pay, and no rule looks at the way of paying, since it is not among the inputs.
 
 Example: the worked trap of 16.00 yuan at age 65 with 90 % first: 14.40 is left, so a threshold of 15 on net
-gives nothing, on gross it gives 2.00 more (tests/unit/policies/test_benefits.py).
+gives nothing, on gross it gives 2.00 more (tests/unit/engine/policies/test_benefits.py).
 
 Source: public notices named in each rule's `source`.
 """
@@ -66,14 +66,18 @@ class PricedLine:
 
 
 def rules_in_force(rules: Iterable[BenefitRule], day: date) -> tuple[BenefitRule, ...]:
-    """Return the rules that hold on a day, in the order in which they apply; of one id the highest version wins."""
+    """Return the rules that hold on a day, in the order in which they apply.
+
+    Of one id the highest version that has begun counts. Once it ends, no earlier version comes back: that is how a
+    rule without an end is ended.
+    """
     newest: dict[str, BenefitRule] = {}
     for rule in rules:
-        holds = rule.effective_from <= day and (rule.effective_until is None or day <= rule.effective_until)
         known = newest.get(rule.rule_id)
-        if holds and (known is None or known.version < rule.version):
+        if rule.effective_from <= day and (known is None or known.version < rule.version):
             newest[rule.rule_id] = rule
-    return tuple(sorted(newest.values(), key=lambda rule: (rule.stage, rule.rule_id)))
+    holding = (rule for rule in newest.values() if rule.effective_until is None or day <= rule.effective_until)
+    return tuple(sorted(holding, key=lambda rule: (rule.stage, rule.rule_id)))
 
 
 def compute_bill(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.domain.bill import ItemStatus, ScannedItem
-from engine.domain.errors import DishNotOnMenuError, DishWithoutPriceError, EmptyTrayError
+from engine.domain.errors import DishNotOnMenuError, DishWithoutPriceError, EmptyTrayError, InvalidValueError
 from engine.domain.menu import MenuItem
 from engine.domain.reading import TrayReading
 from engine.policies.acceptance import AcceptancePolicy
@@ -18,12 +18,13 @@ def price_reading(
 
     Raises:
         EmptyTrayError: the reading holds no portion; nothing may be billed from it.
+        InvalidValueError: more portions than fit on a tray.
         DishNotOnMenuError: a candidate is not on the menu, so the reading was made for another one.
     """
     if not reading.sightings:
         raise EmptyTrayError("No dish was seen on the tray. Put the tray inside the marked area, or call staff.")
     if len(reading.sightings) > MAX_ITEMS_PER_TRAY:
-        raise EmptyTrayError(
+        raise InvalidValueError(
             f"{len(reading.sightings)} portions were seen; a tray holds at most {MAX_ITEMS_PER_TRAY}. Call staff.",
             portions=len(reading.sightings),
         )
