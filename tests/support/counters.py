@@ -1,5 +1,6 @@
 """A small world of counters on real streams, to exercise the write path with decisions that are easy to foresee."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, final
@@ -92,3 +93,21 @@ def expected_counters(command: Command) -> Iterator[str]:
     if isinstance(command, Count):
         for name in command.counters:
             yield f"counter-{name}"
+
+
+class Gate:
+    """Handlers that stop at a gate, so that a test decides when the writer goes on."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+
+    def handlers(self) -> Handlers:
+        handle = counter_handlers()[Count]
+
+        def wait_then_count(command: Count, states: States) -> Decision:
+            self.reached.set()
+            assert self.opened.wait(30)
+            return handle(command, states)
+
+        return {Count: wait_then_count}

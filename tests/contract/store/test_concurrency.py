@@ -6,28 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.application.decision import Decision, Handlers, States
 from engine.domain.errors import QueueFullError, StoreUnavailableError
-from tests.support.counters import COUNTER, Count, Counter, count, counter_handlers
+from tests.support.counters import COUNTER, Counter, Gate, count
 from tests.support.stores import counting, totals
-
-
-class Gate:
-    """Handlers that stop at a gate, so that a test decides when the writer goes on."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.opened = threading.Event()
-
-    def handlers(self) -> Handlers:
-        handle = counter_handlers()[Count]
-
-        def wait_then_count(command: Count, states: States) -> Decision:
-            self.reached.set()
-            assert self.opened.wait(30)
-            return handle(command, states)
-
-        return {Count: wait_then_count}
 
 
 def test_two_hundred_threads_and_two_hundred_tasks_are_all_counted(store_url: str) -> None:
