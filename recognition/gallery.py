@@ -105,8 +105,7 @@ class Gallery:
         """
         if embeddings.ndim != 2 or embeddings.shape[1] != EMBEDDING_SIZE:
             raise GalleryMismatchError(
-                f"Embeddings of shape {list(embeddings.shape)} cannot be matched; "
-                f"(n, {EMBEDDING_SIZE}) is needed."
+                f"Embeddings of shape {list(embeddings.shape)} cannot be matched; (n, {EMBEDDING_SIZE}) is needed."
             )
         dish_ids = sorted(self.dish_ids.intersection(menu))
         if not dish_ids:
@@ -115,8 +114,7 @@ class Gallery:
         best_first = np.argsort(-scores, axis=1, kind="stable")[:, :MAX_CANDIDATES]
         return [
             tuple(
-                Candidate(dish_id=dish_ids[index], similarity_bps=round(float(row[index]) * 10_000))
-                for index in order
+                Candidate(dish_id=dish_ids[index], similarity_bps=round(float(row[index]) * 10_000)) for index in order
             )
             for row, order in zip(scores, best_first.tolist(), strict=True)
         ]
@@ -140,12 +138,7 @@ def _unit_vectors(exemplar: Exemplar) -> NDArray[np.float32]:
     """Bring vectors back to length 1, which rounding to float16 has cost them."""
     vectors = exemplar.vectors
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    if (
-        vectors.ndim != 2
-        or vectors.shape[1] != EMBEDDING_SIZE
-        or not len(vectors)
-        or not (norms > LEAST_NORM).all()
-    ):
+    if vectors.ndim != 2 or vectors.shape[1] != EMBEDDING_SIZE or not len(vectors) or not (norms > LEAST_NORM).all():
         raise GalleryMismatchError(
             f"Exemplar {exemplar.exemplar_id} of dish {exemplar.dish_id} has vectors of shape "
             f"{list(vectors.shape)} that cannot be matched; enrol the dish again.",
@@ -165,9 +158,7 @@ def encode_vectors(vectors: NDArray[np.float32]) -> bytes:
     with np.errstate(over="ignore"):
         halves = vectors.astype("<f2")
     if halves.ndim != 2 or not halves.size or max(halves.shape) > 0xFFFF or not np.isfinite(halves).all():
-        raise GalleryMismatchError(
-            f"Vectors of shape {list(vectors.shape)} cannot be stored; enrol the dish again."
-        )
+        raise GalleryMismatchError(f"Vectors of shape {list(vectors.shape)} cannot be stored; enrol the dish again.")
     count, size = halves.shape
     return VECTORS_HEADER.pack(VECTORS_MAGIC, VECTORS_VERSION, count, size) + halves.tobytes()
 
@@ -180,16 +171,12 @@ def decode_vectors(data: bytes) -> NDArray[np.float32]:
     """
     if len(data) >= VECTORS_HEADER.size:
         magic, version, count, size = VECTORS_HEADER.unpack_from(data)
-        if (magic, version) == (VECTORS_MAGIC, VECTORS_VERSION) and len(
-            data
-        ) == VECTORS_HEADER.size + 2 * count * size:
+        if (magic, version) == (VECTORS_MAGIC, VECTORS_VERSION) and len(data) == VECTORS_HEADER.size + 2 * count * size:
             halves = np.frombuffer(data, "<f2", offset=VECTORS_HEADER.size)
             vectors: NDArray[np.float32] = halves.reshape(count, size).astype(np.float32)
             if vectors.size and np.isfinite(vectors).all():
                 return vectors
-    raise GalleryMismatchError(
-        "The stored vectors of an exemplar are damaged or too new; enrol the dish again."
-    )
+    raise GalleryMismatchError("The stored vectors of an exemplar are damaged or too new; enrol the dish again.")
 
 
 def refuse_other_embedder(gallery: Gallery, embedder_sha256: str) -> None:
@@ -200,8 +187,7 @@ def refuse_other_embedder(gallery: Gallery, embedder_sha256: str) -> None:
     """
     if gallery.embedder_sha256 != embedder_sha256:
         raise GalleryMismatchError(
-            "The enrolled dishes were made with another embedder model. "
-            "Enrol them again from their photographs.",
+            "The enrolled dishes were made with another embedder model. Enrol them again from their photographs.",
             gallery_embedder_sha256=gallery.embedder_sha256,
             embedder_sha256=embedder_sha256,
         )

@@ -94,12 +94,8 @@ def suppress_duplicates(boxes: NDArray[np.float32], scores: NDArray[np.float32])
     while waiting.size:
         best, rest = waiting[0], waiting[1:]
         kept.append(int(best))
-        overlap_width = np.minimum(boxes[best, 2], boxes[rest, 2]) - np.maximum(
-            boxes[best, 0], boxes[rest, 0]
-        )
-        overlap_height = np.minimum(boxes[best, 3], boxes[rest, 3]) - np.maximum(
-            boxes[best, 1], boxes[rest, 1]
-        )
+        overlap_width = np.minimum(boxes[best, 2], boxes[rest, 2]) - np.maximum(boxes[best, 0], boxes[rest, 0])
+        overlap_height = np.minimum(boxes[best, 3], boxes[rest, 3]) - np.maximum(boxes[best, 1], boxes[rest, 1])
         overlap = np.maximum(overlap_width, 0) * np.maximum(overlap_height, 0)
         iou = overlap / (areas[best] + areas[rest] - overlap)
         waiting = rest[(iou < SAME_PORTION_IOU) & (overlap < INSIDE_SHARE * areas[rest])]

@@ -44,9 +44,7 @@ class VerifiedSession:
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime raises a type of its own for every cause
-            raise _invalid(
-                card, "its file is not a model that this version of ONNX Runtime can load"
-            ) from error
+            raise _invalid(card, "its file is not a model that this version of ONNX Runtime can load") from error
         _check_tensors(card, "inputs", card.inputs, self._session.get_inputs())
         _check_tensors(card, "outputs", card.outputs, self._session.get_outputs())
         self._output_names = [spec.name for spec in card.outputs]
@@ -93,8 +91,7 @@ def _check_shape(card: ModelCard, spec: TensorSpec, shape: tuple[int, ...], size
 
 def _invalid(card: ModelCard, fault: str) -> ModelInvalidError:
     return ModelInvalidError(
-        f"The model {card.name} ({card.path}) cannot be used: {fault}. "
-        "Install the package again, or correct its card.",
+        f"The model {card.name} ({card.path}) cannot be used: {fault}. Install the package again, or correct its card.",
         model=card.name,
     )
 
