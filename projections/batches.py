@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from engine.application.log import EventLog, RecordedEvent
 from engine.domain.errors import ProjectionError
+from projections.collection_pause import collection_paused
 
 BATCH_EVENTS = 4_000
 """Most events in one transaction: measured, 500 to 8,000 differ little and larger ones only cost memory."""
@@ -44,6 +45,7 @@ def batches(
 ) -> Iterator[Batch]:
     """Read all events of some topics in (after, until], batch by batch."""
     while after < until:
-        batch = next_batch(log, after, until, topics, limit)
-        yield batch
+        with collection_paused():
+            batch = next_batch(log, after, until, topics, limit)
+            yield batch
         after = batch.until

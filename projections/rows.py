@@ -46,7 +46,12 @@ def physical_table(table: Table, suffix: str, generation: int) -> Table:
         sqlite_with_rowid=False,
     )
     for index in table.indexes:
-        Index(f"{index.name}_g{generation}", *[physical.c[column.name] for column in index.columns])
+        Index(
+            f"{index.name}_g{generation}",
+            *[physical.c[column.name] for column in index.columns],
+            sqlite_where=index.dialect_options["sqlite"]["where"],
+            postgresql_where=index.dialect_options["postgresql"]["where"],
+        )
     return physical
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from engine.application.log import EventLog
 from engine.domain.errors import ProjectionError
 from projections.batches import BATCH_EVENTS, Batch, batches, next_batch
+from projections.collection_pause import collection_paused
 from projections.database import writing
 from projections.projection import Projection
 from projections.rows import Rows
@@ -40,6 +41,9 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 IDLE_WAIT_S = 1
 """How long the loop waits for the log at most before it looks for retries and for the order to stop."""
+
+_FEW_EVENTS = 100
+"""Up to here the collector of cycles costs nothing worth pausing it for."""
 
 _log = logging.getLogger(__name__)
 
@@ -319,15 +323,24 @@ class ProjectionRunner:
                 by_position.setdefault(feed.track.position, []).append(feed)
         moved = False
         for position, feeds in by_position.items():
-            topics = frozenset[str]().union(*(feed.topics for feed in feeds))
-            try:
-                batch = next_batch(self._log, position, head, topics, self._batch_events)
-            except Exception as error:
-                for feed in feeds:
-                    self._note_failure(feed, error)
+            if head - position < _FEW_EVENTS:
+                moved |= self._advance_together(feeds, position, head)
             else:
-                for feed in feeds:
-                    moved |= self._apply(feed, batch)
+                with collection_paused():
+                    moved |= self._advance_together(feeds, position, head)
+        return moved
+
+    def _advance_together(self, feeds: Sequence[_Feed], position: int, head: int) -> bool:
+        topics = frozenset[str]().union(*(feed.topics for feed in feeds))
+        try:
+            batch = next_batch(self._log, position, head, topics, self._batch_events)
+        except Exception as error:
+            for feed in feeds:
+                self._note_failure(feed, error)
+            return False
+        moved = False
+        for feed in feeds:
+            moved |= self._apply(feed, batch)
         return moved
 
     def _apply(self, feed: _Feed, batch: Batch) -> bool:
