@@ -1,13 +1,16 @@
 """The counter camera: a pinhole above the tray, then lens, sensor and picture processing."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from recognition.training.synthetic.surface import Surface
-from recognition.training.synthetic.texture import Field, box_blur, noise
+from recognition.training.synthetic.texture import Field, as_field, box_blur, noise
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +28,7 @@ class Camera:
     height_px: int
 
 
-def look(
-    surface: Surface, light: Field, camera: Camera, oversampling: float = 1.3
-) -> tuple[Field, NDArray[np.int16]]:
+def look(surface: Surface, light: Field, camera: Camera, oversampling: float = 1.3) -> tuple[Field, NDArray[np.int16]]:
     """Cast a ray per pixel onto the height field.
 
     Returns:
@@ -86,12 +87,13 @@ def _hit_height(surface: Surface, ground_x: Field, ground_y: Field, camera: Came
     return hit_flat.reshape(ground_x.shape)
 
 
-def _nearest(field: NDArray[np.generic], x: Field, y: Field) -> NDArray[np.generic]:
+def _nearest(field: NDArray[_Value], x: Field, y: Field) -> NDArray[_Value]:
     rows, columns = field.shape[:2]
-    return field[
+    found: NDArray[_Value] = field[
         np.clip(np.rint(y), 0, rows - 1).astype(np.int32),
         np.clip(np.rint(x), 0, columns - 1).astype(np.int32),
     ]
+    return found
 
 
 def _bilinear(field: Field, x: Field, y: Field) -> Field:
@@ -102,7 +104,7 @@ def _bilinear(field: Field, x: Field, y: Field) -> Field:
     across, down = (x - left)[..., None], (y - top)[..., None]
     upper = field[top, left] * (1 - across) + field[top, left + 1] * across
     lower = field[top + 1, left] * (1 - across) + field[top + 1, left + 1] * across
-    return (upper * (1 - down) + lower * down).astype(np.float32)
+    return as_field(upper * (1 - down) + lower * down)
 
 
 def _resized(channel: Field, width_px: int, height_px: int) -> Field:
@@ -121,14 +123,14 @@ def develop(picture: Field, rng: np.random.Generator) -> Image.Image:
     picture = picture * np.exp(rng.normal(0, 0.018, 3)).astype(np.float32)
     glare = np.stack([box_blur(np.clip(picture[..., c] - 0.95, 0, 3), 4) for c in range(3)], axis=-1)
     picture = picture + 0.25 * glare
+    grey = picture @ np.array([0.25, 0.65, 0.10], np.float32)
+    picture = grey[..., None] + np.float32(rng.uniform(0.74, 0.86)) * (picture - grey[..., None])
     coarse = np.stack([noise(rng, (rows, columns), 1.2) for _ in range(3)], axis=-1)
     grain = rng.standard_normal(picture.shape).astype(np.float32) * 0.6 + 0.5 * coarse
     strength = rng.uniform(0.006, 0.013)
     picture = np.clip(picture + grain * strength * np.sqrt(np.clip(picture, 0.01, 1.5)), 0, None)
     toned = 1.04 * picture / (1 + (picture / 1.02) ** 3.2) ** (1 / 3.2)
-    display = np.where(
-        toned <= 0.0031308, 12.92 * toned, 1.055 * np.clip(toned, 1e-6, None) ** (1 / 2.4) - 0.055
-    )
+    display = np.where(toned <= 0.0031308, 12.92 * toned, 1.055 * np.clip(toned, 1e-6, None) ** (1 / 2.4) - 0.055)
     display = display + 0.05 * np.sin((np.clip(display, 0, 1) - 0.5) * 2 * np.pi) * rng.uniform(0.2, 0.9)
     blurred = np.stack([box_blur(display[..., c].astype(np.float32), 1) for c in range(3)], axis=-1)
     display = display + rng.uniform(0.1, 0.4) * (display - blurred)

@@ -3,11 +3,16 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recognition.training.synthetic.pieces import Ingredient, make_piece
-from recognition.training.synthetic.surface import Surface, linear, pour, stamp
-from recognition.training.synthetic.texture import box_blur, layered_noise, smoothstep
+from recognition.training.synthetic.surface import Piece, Surface, linear, pour, stamp
+from recognition.training.synthetic.texture import Field, box_blur, layered_noise, smoothstep
 from recognition.training.synthetic.vessels import Slot
+
+# A grain of rice is one of so many: there are thousands, and nobody tells them apart.
+GRAIN_VARIANTS = 64
+LARGEST_GRAIN_MM = 12.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +52,7 @@ _SCALLION = Ingredient(
     rim=("#3a7a1e", 0.3),
     gloss=0.4,
 )
-_SESAME = Ingredient(
-    form="pebble", size_mm=(3.0, 1.8, 1.0), colours=("#efe2bd", "#e4d09a"), count=(20, 45), gloss=0.2
-)
+_SESAME = Ingredient(form="pebble", size_mm=(3.0, 1.8, 1.0), colours=("#efe2bd", "#e4d09a"), count=(20, 45), gloss=0.2)
 _GARLIC = Ingredient(
     form="cube", size_mm=(4.5, 3.5, 2.5), colours=("#f0e6c4", "#e8d8a4"), count=(8, 18), spread=0.35, glow=0.4
 )
@@ -64,20 +67,21 @@ _CHILLI = Ingredient(
 
 RECIPES: dict[str, Recipe] = {
     "mifan": Recipe(
-        heap_mm=17,
-        bed="#f0ede4",
+        heap_mm=15,
+        bed="#e4dfd0",
         bed_share=0.8,
         ingredients=(
             Ingredient(
                 form="pebble",
-                size_mm=(7.5, 2.8, 1.9),
-                colours=("#f8f5ee", "#f3efe6", "#fbfaf6"),
-                coverage=3.4,
+                size_mm=(8.0, 2.9, 2.5),
+                colours=("#f6f2e6", "#f1ecde", "#f9f6ee"),
+                unlike=0.05,
+                coverage=2.8,
                 ragged=0.05,
                 bump=(0.04, 1),
                 gloss=0.3,
                 polish=0.6,
-                glow=0.9,
+                glow=0.72,
                 drape=0.1,
             ),
         ),
@@ -95,7 +99,8 @@ RECIPES: dict[str, Recipe] = {
                 spread=0.06,
                 ragged=0.03,
                 bump=(0.12, 5),
-                mottle=("#e6d6b4", 0.35, 14),
+                mottle=("#eee2c8", 0.3, 14),
+                unlike=0.02,
                 gloss=0.15,
                 polish=0.2,
                 glow=0.6,
@@ -179,7 +184,7 @@ RECIPES: dict[str, Recipe] = {
                 banded_share=0.65,
                 mottle=("#5a2410", 0.4, 6),
                 bump=(0.12, 3),
-                roundness_mm=1.6,
+                roundness_mm=3.2,
                 gloss=0.9,
                 polish=0.78,
                 glow=0.25,
@@ -254,13 +259,13 @@ RECIPES: dict[str, Recipe] = {
                 colours=("#a8a698", "#b5b2a2"),
                 count=(1, 1),
                 spread=0.05,
-                profile=(0.25, 0.62, 0.82, 0.95, 1.0, 0.98, 0.9, 0.76, 0.58, 0.4, 0.26, 0.3, 0.62, 0.8),
+                profile=(0.4, 0.72, 0.88, 0.97, 1.0, 1.0, 0.97, 0.9, 0.8, 0.66, 0.5, 0.36, 0.42, 0.55),
                 bend=0.03,
-                ragged=0.03,
+                ragged=0.008,
                 rings=3,
                 bands=("#6f7068", "#8e8d82", "#b9b6a8", "#d8d4c4", "#cfcab8"),
-                mottle=("#55564e", 0.4, 5),
-                bump=(0.3, 2),
+                mottle=("#6a6b60", 0.35, 7),
+                bump=(0.08, 2),
                 gloss=0.85,
                 polish=0.7,
                 glow=0.3,
@@ -272,7 +277,7 @@ RECIPES: dict[str, Recipe] = {
                 form="strip",
                 size_mm=(44, 2.2, 1.2),
                 colours=("#4f8f2a", "#86b850", "#c9dc9c"),
-                count=(14, 22),
+                count=(10, 16),
                 bend=0.25,
                 curl_mm=1.5,
                 drape=0.8,
@@ -510,11 +515,12 @@ RECIPES: dict[str, Recipe] = {
             Ingredient(
                 form="cube",
                 size_mm=(28, 19, 12),
-                colours=("#d0341a", "#c42814", "#dc4a26"),
+                colours=("#c63a20", "#b92e18", "#d24e2c"),
                 coverage=1.1,
                 ragged=0.1,
-                roundness_mm=2.2,
-                mottle=("#e4683a", 0.45, 5),
+                roundness_mm=4,
+                mottle=("#e47a48", 0.5, 4),
+                bump=(0.3, 3),
                 gloss=0.8,
                 polish=0.8,
                 glow=0.3,
@@ -543,9 +549,7 @@ RECIPES: dict[str, Recipe] = {
                 glow=0.6,
             ),
         ),
-        sauce=Sauce(
-            colour="#9c2408", level_mm=12, opacity_per_mm=0.5, gloss=0.95, mottle=("#c8480e", 0.6, 9)
-        ),
+        sauce=Sauce(colour="#9c2408", level_mm=12, opacity_per_mm=0.5, gloss=0.95, mottle=("#c8480e", 0.6, 9)),
         toppings=(
             Ingredient(
                 form="curd",
@@ -566,13 +570,12 @@ RECIPES: dict[str, Recipe] = {
         bed_share=0.0,
         ingredients=(
             Ingredient(
-                form="turned",
+                form="pebble",
                 size_mm=(60, 47, 38),
                 colours=("#9c5c2c", "#ab6a36", "#8c4e22"),
                 count=(1, 2),
                 spread=0.05,
-                profile=(0.0, 0.56, 0.8, 0.93, 1.0, 1.0, 0.93, 0.8, 0.56, 0.0),
-                ragged=0.0,
+                ragged=0.012,
                 bump=(0.03, 4),
                 mottle=("#7c421a", 0.4, 12),
                 gloss=0.85,
@@ -658,23 +661,23 @@ RECIPES: dict[str, Recipe] = {
         bed="#5a8a2c",
         ingredients=(
             Ingredient(
-                form="turned",
-                size_mm=(50, 17, 8),
-                colours=("#cfe3a0", "#dcebb8", "#bcd884"),
-                coverage=0.8,
-                profile=(0.9, 1.0, 0.85, 0.65, 0.45, 0.3),
-                bend=0.12,
-                bands=("#a8cc6c", "#d8e9b4", "#e4f0c8", "#b0d278"),
+                form="strip",
+                size_mm=(48, 13, 5),
+                colours=("#c2d796", "#d0e0a8", "#b2cc80"),
+                coverage=1.0,
+                bend=0.1,
+                curl_mm=2.0,
+                bands=("#a4c470", "#c8dc9e", "#d6e6b4", "#b0ce7e"),
                 gloss=0.75,
                 polish=0.8,
                 glow=0.5,
-                drape=0.4,
+                drape=0.5,
             ),
             Ingredient(
                 form="leaf",
-                size_mm=(44, 32, 1.0),
+                size_mm=(40, 27, 1.0),
                 colours=("#4a8228", "#5a9034", "#3c7020"),
-                coverage=1.7,
+                coverage=1.35,
                 spread=0.2,
                 ragged=0.15,
                 curl_mm=4,
@@ -694,7 +697,7 @@ RECIPES: dict[str, Recipe] = {
             Ingredient(
                 form="strip",
                 size_mm=(58, 3.4, 3.0),
-                colours=("#ecd98c", "#f2e4a6", "#e4cc74"),
+                colours=("#f2e2a0", "#f5e9b6", "#ecd888"),
                 coverage=3.4,
                 bend=0.22,
                 curl_mm=2.5,
@@ -702,7 +705,7 @@ RECIPES: dict[str, Recipe] = {
                 bump=(0.05, 1.2),
                 gloss=0.5,
                 polish=0.7,
-                glow=0.5,
+                glow=0.8,
                 drape=0.4,
             ),
             Ingredient(
@@ -726,18 +729,18 @@ RECIPES: dict[str, Recipe] = {
                 drape=0.4,
             ),
         ),
-        crevice=("#b8983c", 0.3),
+        crevice=("#c8aa54", 0.25),
     ),
     "muer-shanyao": Recipe(
         heap_mm=8,
-        bed="#b8b09c",
-        bed_share=0.4,
+        bed="#a89c7c",
+        bed_share=0.7,
         ingredients=(
             Ingredient(
                 form="slice",
-                size_mm=(42, 23, 4.0),
+                size_mm=(34, 18, 3.2),
                 colours=("#ece7d8", "#f0ece0", "#e2dac6"),
-                coverage=1.6,
+                coverage=1.7,
                 ragged=0.05,
                 gloss=0.6,
                 polish=0.8,
@@ -746,12 +749,12 @@ RECIPES: dict[str, Recipe] = {
             ),
             Ingredient(
                 form="leaf",
-                size_mm=(34, 28, 1.4),
-                colours=("#241812", "#2e2018", "#3a281c"),
-                coverage=1.1,
+                size_mm=(24, 19, 1.2),
+                colours=("#33241a", "#3f2d20", "#4a3626"),
+                coverage=0.75,
                 spread=0.25,
                 ragged=0.3,
-                curl_mm=5,
+                curl_mm=3.5,
                 gloss=0.8,
                 polish=0.82,
                 drape=0.4,
@@ -760,7 +763,7 @@ RECIPES: dict[str, Recipe] = {
                 form="slice",
                 size_mm=(26, 14, 2.6),
                 colours=("#e8761c", "#df6818"),
-                coverage=0.28,
+                coverage=0.34,
                 gloss=0.6,
                 glow=0.2,
             ),
@@ -768,7 +771,7 @@ RECIPES: dict[str, Recipe] = {
                 form="slice",
                 size_mm=(22, 14, 2.2),
                 colours=("#4c9a2c", "#3c8a22"),
-                coverage=0.22,
+                coverage=0.3,
                 curl_mm=2.5,
                 gloss=0.7,
             ),
@@ -963,7 +966,7 @@ def serve(surface: Surface, rng: np.random.Generator, dish_id: str, slot: Slot, 
         dome = np.clip(1 - np.clip(radius / 0.97, 0, None) ** 2.4, 0, None)
         lumps = 1 + 0.18 * layered_noise(rng, radius.shape, 14 * surface.px_per_mm, 2)
         bed = slot.base_mm + recipe.heap_mm * rng.uniform(0.85, 1.2) * dome**0.8 * lumps
-        where = (radius < 0.96 * recipe.bed_share**0.15) & (bed > surface.height)
+        where = (radius < 0.5 + 0.46 * min(1.0, recipe.bed_share / 0.6)) & (bed > surface.height)
         surface.height[where] = bed[where]
         tone = 1 + 0.12 * layered_noise(rng, radius.shape, 5 * surface.px_per_mm, 2)
         surface.albedo[where] = (linear(recipe.bed) * tone[..., None])[where]
@@ -975,7 +978,8 @@ def serve(surface: Surface, rng: np.random.Generator, dish_id: str, slot: Slot, 
         _stain(surface, recipe.crevice, portion)
     if recipe.sauce:
         level_mm = recipe.sauce.level_mm * rng.uniform(0.8, 1.2)
-        level = slot.base_mm + level_mm * np.clip(1.15 - radius**4 * 0.55, -1, 1)
+        pool = radius + 0.10 * layered_noise(rng, radius.shape, 30 * surface.px_per_mm, 2)
+        level = slot.base_mm + level_mm * np.clip(1.15 - np.clip(pool, 0, None) ** 5 * 0.95, -1, 1)
         _fill(surface, rng, recipe, level.astype(np.float32), radius < 1.12, portion, visible_mm=0.9)
     _heap(surface, rng, recipe.toppings, slot, (x_mm, y_mm, half_w * 0.85, half_h * 0.85), portion)
 
@@ -1007,6 +1011,7 @@ def _heap(
         np.abs((grid_y - slot.y_mm) / (slot.half_height_mm * reach)) ** squareness
     ) < 1
     main_turn = rng.uniform(0, np.pi) if half_w < 1.25 * half_h else rng.normal(0, 0.25)
+    grains: dict[Ingredient, list[Piece]] = {}
     for position, k in enumerate(order):
         ingredient = queue[k]
         length = ingredient.size_mm[0]
@@ -1025,7 +1030,13 @@ def _heap(
             fx = spot * 0.95 + rng.normal(0, 0.06)
             fy = rng.normal(0, 0.08) + spot * 0.2
             margin = 0.0
-        piece = make_piece(ingredient, rng, surface.px_per_mm, turn)
+        if length <= LARGEST_GRAIN_MM:
+            if ingredient not in grains:
+                turns = rng.uniform(0, 2 * np.pi, GRAIN_VARIANTS)
+                grains[ingredient] = [make_piece(ingredient, rng, surface.px_per_mm, each) for each in turns]
+            piece = grains[ingredient][int(rng.integers(GRAIN_VARIANTS))]
+        else:
+            piece = make_piece(ingredient, rng, surface.px_per_mm, turn)
         stamp(
             surface,
             piece,
@@ -1070,8 +1081,8 @@ def _fill(
     surface: Surface,
     rng: np.random.Generator,
     recipe: Recipe,
-    level: np.ndarray,
-    where: np.ndarray,
+    level: Field,
+    where: NDArray[np.bool_],
     portion: int,
     visible_mm: float,
 ) -> None:

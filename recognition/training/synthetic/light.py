@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from recognition.training.synthetic.surface import Surface
-from recognition.training.synthetic.texture import Field, box_blur, smoothstep
+from recognition.training.synthetic.texture import Field, as_field, box_blur, smoothstep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """A lamp panel on the ceiling, seen from the tray: where it is and how wide, as tangents of the angle from straight up."""
+    """A lamp panel on the ceiling as the tray sees it: place and half size as tangents of the angle from zenith."""
 
     x: float
     y: float
@@ -54,10 +54,12 @@ def random_lighting(rng: np.random.Generator) -> Lighting:
 
 
 def shade(surface: Surface, lighting: Lighting, eye_mm: tuple[float, float, float]) -> Field:
-    """Return the light that leaves each pixel towards the camera, (rows, columns, 3), linear, about 1 for a lit white.
+    """Return the light that leaves each pixel towards the camera; linear, about 1 for a lit white.
 
     Args:
         eye_mm: where the camera is; only reflections depend on it.
+    Returns:
+        (rows, columns, 3) float32.
     """
     scale = np.float32(surface.px_per_mm)
     height = surface.height
@@ -75,9 +77,7 @@ def shade(surface: Surface, lighting: Lighting, eye_mm: tuple[float, float, floa
         distance = float(np.sqrt(1 + panel.x**2 + panel.y**2))
         facing = np.clip((normal_x * panel.x + normal_y * panel.y + normal_z) / distance, 0, None)
         softness = max(panel.half_width, panel.half_height)
-        diffuse += (
-            np.float32(panel.strength) * facing * _unshadowed(height, surface.px_per_mm, panel, softness)
-        )
+        diffuse += np.float32(panel.strength) * facing * _unshadowed(height, surface.px_per_mm, panel, softness)
     total = sum(panel.strength for panel in lighting.panels)
     diffuse = diffuse / np.float32(total) * np.float32(1.15)
 
@@ -97,9 +97,10 @@ def shade(surface: Surface, lighting: Lighting, eye_mm: tuple[float, float, floa
     dielectric = (surface.gloss * base * 1.7 * mirror)[..., None] * tint
     near = np.stack([box_blur(light[..., c], max(1, int(1.5 * scale))) for c in range(3)], axis=-1)
     glare = np.minimum(mirror, 5.0)[..., None]
-    metallic = surface.albedo * tint * (0.28 * near * (0.5 + around) + 0.62 * glare * (0.3 + 0.7 * openness)[..., None])
+    sheen = 0.28 * near * (0.5 + around) + 0.62 * glare * (0.3 + 0.7 * openness)[..., None]
+    metallic = surface.albedo * tint * sheen
     metal = surface.metal[..., None]
-    return ((surface.albedo * light + dielectric) * (1 - metal) + metallic * metal).astype(np.float32)
+    return as_field((surface.albedo * light + dielectric) * (1 - metal) + metallic * metal)
 
 
 def _blend_inside(diffuse: Field, surface: Surface) -> Field:
@@ -107,7 +108,7 @@ def _blend_inside(diffuse: Field, surface: Surface) -> Field:
     near = box_blur(diffuse, max(1, int(0.8 * surface.px_per_mm)))
     far = box_blur(diffuse, max(1, int(2.2 * surface.px_per_mm)))
     spread = 0.5 * near + 0.5 * far
-    return diffuse * (1 - surface.glow * 0.92) + spread * surface.glow * 0.92
+    return as_field(diffuse * (1 - surface.glow * 0.92) + spread * surface.glow * 0.92)
 
 
 def _openness(height: Field, px_per_mm: float) -> Field:
@@ -165,5 +166,5 @@ def _reflected(
         in_x = smoothstep(0, 1, (width + blur - np.abs(x - panel.x)) / (2 * blur))
         in_y = smoothstep(0, 1, (height + blur - np.abs(y - panel.y)) / (2 * blur))
         spread = (width / (width + 0.8 * blur)) * (height / (height + 0.8 * blur))
-        seen = seen + np.float32(16 * panel.strength) * in_x * in_y * spread
-    return seen.astype(np.float32)
+        seen = seen + np.float32(22 * panel.strength) * in_x * in_y * spread
+    return as_field(seen)

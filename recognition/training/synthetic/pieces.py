@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from recognition.training.synthetic.surface import Piece, linear
-from recognition.training.synthetic.texture import Field, layered_noise, noise
+from recognition.training.synthetic.texture import Field, as_field, layered_noise, noise
 
 Form = Literal["cube", "pebble", "slice", "strip", "leaf", "curd", "cluster", "turned"]
 
@@ -25,6 +25,7 @@ class Ingredient:
     coverage: float = 0.0
     count: tuple[int, int] = (0, 0)
     spread: float = 0.16  # relative deviation of the size
+    unlike: float = 0.09  # relative deviation of the brightness
     mottle: tuple[str, float, float] | None = None  # colour, strength, grain in mm
     rim: tuple[str, float] | None = None  # colour, width as a share of the radius
     bands: tuple[str, ...] = ()  # colours across the width, such as skin, fat, lean
@@ -33,9 +34,7 @@ class Ingredient:
     ragged: float = 0.08
     roundness_mm: float = 1.2
     curl_mm: float = 0.0
-    bend: float = (
-        0.0  # share of the length by which the axis of a strip or turned piece leaves a straight line
-    )
+    bend: float = 0.0  # share of the length by which the axis of a strip or turned piece leaves a straight line
     profile: tuple[float, ...] = (0.0, 0.8, 1.0, 0.8, 0.0)  # half-widths along a turned piece
     rings: int = 0
     kernels_mm: float = 0.0
@@ -72,8 +71,7 @@ def make_piece(ingredient: Ingredient, rng: np.random.Generator, px_per_mm: floa
     """
     growth = float(np.clip(rng.normal(1, ingredient.spread), 0.55, 1.6))
     length, width, thickness = (
-        side * growth * float(np.clip(rng.normal(1, ingredient.spread / 2), 0.7, 1.4))
-        for side in ingredient.size_mm
+        side * growth * float(np.clip(rng.normal(1, ingredient.spread / 2), 0.7, 1.4)) for side in ingredient.size_mm
     )
     reach = (0.5 * np.hypot(length, width) + abs(ingredient.bend) * length * 0.6) * (1.08 + ingredient.ragged)
     half = max(2, int(np.ceil(reach * px_per_mm)))
@@ -103,7 +101,7 @@ def _colour(blank: _Blank, ingredient: Ingredient, rough: Field) -> Field:
     first = palette[int(rng.integers(len(palette)))]
     second = palette[int(rng.integers(len(palette)))]
     blend = float(rng.random()) * 0.6
-    flat = (first * (1 - blend) + second * blend) * np.exp(rng.normal(0, 0.1))
+    flat = (first * (1 - blend) + second * blend) * np.exp(rng.normal(0, ingredient.unlike))
     flat = flat * np.exp(rng.normal(0, 0.035, 3)).astype(np.float32)
     albedo = np.broadcast_to(flat.astype(np.float32), (*shape, 3)).copy()
     if ingredient.bands and rng.random() < ingredient.banded_share:
@@ -115,10 +113,9 @@ def _colour(blank: _Blank, ingredient: Ingredient, rough: Field) -> Field:
         share = np.clip((place - low - 0.7) / 0.3, 0, 1)[..., None]
         albedo = colours[low] * (1 - share) + colours[high] * share
     if ingredient.rings:
-        wave = np.cos(
-            np.pi * ingredient.rings * (blank.along + 1) + noise(rng, shape, 4 * blank.px_per_mm) * 0.5
-        )
-        albedo = albedo * (1 + 0.28 * np.clip(wave, -0.6, 1))[..., None]
+        phase = ingredient.rings * (blank.along + 1) / 2 + 0.1 * np.abs(blank.across) ** 2
+        saw = phase - np.floor(phase)
+        albedo = albedo * (0.72 + 0.5 * saw**0.7)[..., None]
     if ingredient.mottle:
         colour, strength, grain_mm = ingredient.mottle
         spots = layered_noise(rng, shape, grain_mm * blank.px_per_mm)
@@ -131,7 +128,7 @@ def _colour(blank: _Blank, ingredient: Ingredient, rough: Field) -> Field:
         albedo = albedo * (1 - share) + linear(colour) * share
     fine = 1 + 0.05 * noise(rng, shape, 0.8 * blank.px_per_mm) + 0.05 * rough
     fine = fine * blank.groove
-    return np.clip(albedo * fine[..., None], 0.002, 0.95).astype(np.float32)
+    return as_field(np.clip(albedo * fine[..., None], 0.002, 0.95))
 
 
 def _cube(blank: _Blank, ingredient: Ingredient) -> Field:
@@ -148,9 +145,7 @@ def _cube(blank: _Blank, ingredient: Ingredient) -> Field:
     if rng.random() < 0.6:
         angle = rng.uniform(0, 2 * np.pi)
         out = blank.u * np.cos(angle) + blank.v * np.sin(angle)
-        planes.append(
-            (0.5 * (a + b) * rng.uniform(0.7, 1.0) - out) * rng.uniform(0.8, 1.6) + blank.thickness * 0.3
-        )
+        planes.append((0.5 * (a + b) * rng.uniform(0.7, 1.0) - out) * rng.uniform(0.8, 1.6) + blank.thickness * 0.3)
     wobble = noise(rng, blank.u.shape, 9 * blank.px_per_mm) * ingredient.ragged * blank.width * 0.6
     total = sum(np.exp(-sharp * np.clip(plane + wobble, -6, 40)) for plane in planes)
     return (-np.log(total) / sharp).astype(np.float32)
@@ -217,9 +212,7 @@ def _strip(blank: _Blank, ingredient: Ingredient) -> Field:
     half = half * np.clip(1.15 - np.abs(along) ** 6 * 0.5, 0.2, 1)
     blank.along, blank.across = along, off / np.maximum(half, 0.1)
     square = np.clip(1 - blank.across**4, 0, None) ** 0.5
-    sway = ingredient.curl_mm * np.sin(
-        np.pi * along * blank.rng.uniform(0.6, 1.3) + blank.rng.uniform(0, 6.3)
-    )
+    sway = ingredient.curl_mm * np.sin(np.pi * along * blank.rng.uniform(0.6, 1.3) + blank.rng.uniform(0, 6.3))
     return np.where(np.abs(blank.across) < 1, blank.thickness * square + np.abs(sway), 0).astype(np.float32)
 
 
@@ -228,14 +221,12 @@ def _leaf(blank: _Blank, ingredient: Ingredient) -> Field:
     rng = blank.rng
     radius = _outline(blank, ingredient.ragged, 1.8)
     folds = 1 - np.abs(layered_noise(rng, radius.shape, 0.45 * blank.width * blank.px_per_mm, 2))
-    vein = np.exp(
-        -((blank.v + 0.06 * blank.width * noise(rng, radius.shape, 24)) ** 2) / (0.05 * blank.width) ** 2
-    )
+    vein = np.exp(-((blank.v + 0.06 * blank.width * noise(rng, radius.shape, 24)) ** 2) / (0.05 * blank.width) ** 2)
     crumple = ingredient.curl_mm * np.clip(folds, -0.6, 1) - 0.5 * ingredient.curl_mm * vein
     edge = np.clip((1 - radius) * 8, 0, 1)
-    return np.where(
-        radius < 1, blank.thickness + (crumple + 0.6 * ingredient.curl_mm) * edge + 0.05, 0
-    ).astype(np.float32)
+    return np.where(radius < 1, blank.thickness + (crumple + 0.6 * ingredient.curl_mm) * edge + 0.05, 0).astype(
+        np.float32
+    )
 
 
 def _curd(blank: _Blank, ingredient: Ingredient) -> Field:
@@ -271,20 +262,25 @@ def _turned(blank: _Blank, ingredient: Ingredient) -> Field:
     """A body of revolution about a bent axis: drumstick, egg, prawn, fish, bun, corn cob."""
     along, off = _axis(blank, ingredient.bend)
     knots = np.linspace(-1, 1, len(ingredient.profile))
-    half = np.interp(along, knots, ingredient.profile).astype(np.float32) * blank.width / 2
-    half = half * (1 + ingredient.ragged * layered_noise(blank.rng, off.shape, 5 * blank.px_per_mm, 2))
-    blank.along, blank.across = along, off / np.maximum(half, 0.05)
+    fine = np.linspace(-1, 1, 161)
+    shape = np.interp(fine, knots, ingredient.profile)
+    window = np.hanning(15)[1:-1]
+    shape = np.convolve(np.pad(shape, 6, mode="edge"), window / window.sum(), mode="valid")
+    half = as_field(np.interp(along, fine, shape) * blank.width / 2)
+    half = as_field(half * (1 + ingredient.ragged * layered_noise(blank.rng, off.shape, 5 * blank.px_per_mm, 2)))
+    blank.along, blank.across = along, as_field(off / np.maximum(half, 0.05))
     round_part = np.sqrt(np.clip(1 - blank.across**2, 0, None))
-    lift = blank.thickness * (half / (blank.width / 2)) * round_part
+    lift = as_field(blank.thickness * (half / (blank.width / 2)) * round_part)
     if ingredient.kernels_mm:
         step = ingredient.kernels_mm
         around = np.arcsin(np.clip(blank.across, -1, 1)) * blank.width / 2
         row = np.abs(np.sin(np.pi * around / step))
         knob = np.abs(np.sin(np.pi * (along * blank.length / 2) / (0.62 * step))) ** 0.5 * row**0.5
-        lift = lift + 1.6 * (knob - 0.7) * round_part
-        blank.groove = 1 - 0.55 * np.clip(0.75 - knob, 0, 1)
+        lift = as_field(lift + 1.6 * (knob - 0.7) * round_part)
+        blank.groove = as_field(1 - 0.55 * np.clip(0.75 - knob, 0, 1))
     if ingredient.rings:
-        lift = lift + 0.35 * np.abs(np.sin(np.pi * ingredient.rings * (along + 1) / 2)) * round_part
+        phase = ingredient.rings * (along + 1) / 2 + 0.1 * np.abs(blank.across) ** 2
+        lift = as_field(lift + 0.9 * (phase - np.floor(phase) - 0.5) * round_part)
     return np.where((np.abs(blank.across) < 1) & (half > 0.3), np.maximum(lift, 0.05), 0).astype(np.float32)
 
 

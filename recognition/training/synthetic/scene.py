@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from recognition.training.synthetic.camera import Camera, develop, look
@@ -54,6 +55,7 @@ class PortionLabel:
 
     dish_id: str
     box: tuple[int, int, int, int]
+    covered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,28 +192,31 @@ def photograph_tray(
         else:
             lay_spoon(surface, middle_x + rng.normal(0, 40), middle_y + 176, rng.normal(0, 0.08))
     if napkin_over is not None:
-        covered = placed[napkin_over][1]
+        hidden = placed[napkin_over][1]
         lean = rng.uniform(0, 2 * np.pi)
         drop_napkin(
             surface,
             rng,
-            covered.x_mm + 62 * float(np.cos(lean)),
-            covered.y_mm + 62 * float(np.sin(lean)),
+            hidden.x_mm + 62 * float(np.cos(lean)),
+            hidden.y_mm + 62 * float(np.sin(lean)),
             rng.uniform(0, 1.5),
             118,
         )
+    alone = crockery == "green_melamine_tray" and not any(RECIPES[dish].needs_bowl for dish in dishes)
+    aim_x = middle_x - 60 if alone else middle_x
     camera = Camera(
-        x_mm=middle_x + rng.normal(0, 35),
+        x_mm=aim_x + rng.normal(0, 35),
         y_mm=middle_y + rng.normal(45, 30),
         height_mm=rng.uniform(560, 680),
-        target_x_mm=middle_x + rng.normal(0, 8),
+        target_x_mm=aim_x + rng.normal(0, 8),
         target_y_mm=middle_y + rng.normal(0, 6),
         roll=rng.normal(0, 0.055),
         span_mm=rng.uniform(455, 500) if crockery != "plates_on_tray" else rng.uniform(500, 525),
         width_px=width_px,
         height_px=height_px,
     )
-    return _take(surface, rng, camera, [dish for dish, _ in placed])
+    covered = placed[napkin_over][0] if napkin_over is not None else None
+    return _take(surface, rng, camera, [dish for dish, _ in placed], covered)
 
 
 def photograph_dish(
@@ -241,7 +246,13 @@ def photograph_dish(
     return _take(surface, rng, camera, [dish_id])
 
 
-def _take(surface: Surface, rng: np.random.Generator, camera: Camera, dishes: list[str]) -> Photograph:
+def _take(
+    surface: Surface,
+    rng: np.random.Generator,
+    camera: Camera,
+    dishes: list[str],
+    covered: str | None = None,
+) -> Photograph:
     light = shade(surface, random_lighting(rng), (camera.x_mm, camera.y_mm, camera.height_mm))
     picture, portions = look(surface, light, camera)
     labels = []
@@ -249,11 +260,11 @@ def _take(surface: Surface, rng: np.random.Generator, camera: Camera, dishes: li
         inside = portions == number
         if inside.sum() < 60:
             continue
-        labels.append(PortionLabel(dish_id=dish, box=_extent(inside)))
+        labels.append(PortionLabel(dish_id=dish, box=_extent(inside), covered=dish == covered))
     return Photograph(image=develop(picture, rng), portions=tuple(labels))
 
 
-def _extent(inside: np.ndarray) -> tuple[int, int, int, int]:
+def _extent(inside: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """Return the box of a portion without its last stray crumbs (0.3 % of its pixels on each side)."""
     rows, columns = inside.sum(axis=1).cumsum(), inside.sum(axis=0).cumsum()
     spare = 0.003 * float(rows[-1])

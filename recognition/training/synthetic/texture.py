@@ -1,11 +1,18 @@
 """Seamless noise of several grain sizes, from which every uneven thing in a picture is made."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
+
+
+def as_field(values: NDArray[Any]) -> Field:
+    """Give values back as 32-bit floats."""
+    return np.asarray(values, dtype=np.float32)
+
 
 _SIDE_PX = 512
 _GRAINS_PX = (1.2, 2.4, 4.8, 9.6, 19.2, 38.4, 76.8)
@@ -46,9 +53,7 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], grain_px: float) -> 
     return sheet[np.ix_(down, across)]
 
 
-def layered_noise(
-    rng: np.random.Generator, shape: tuple[int, int], grain_px: float, layers: int = 3
-) -> Field:
+def layered_noise(rng: np.random.Generator, shape: tuple[int, int], grain_px: float, layers: int = 3) -> Field:
     """Add noise of halving grain and strength, deviation about 1."""
     total = np.zeros(shape, np.float32)
     weight = 1.0
@@ -85,4 +90,4 @@ def _blurred_down(field: Field, radius_px: int) -> Field:
 def smoothstep(low: float, high: float, value: Field) -> Field:
     """Rise smoothly from 0 at `low` to 1 at `high`."""
     t = np.clip((value - low) / (high - low), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return as_field(t * t * (3 - 2 * t))

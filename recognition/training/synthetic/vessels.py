@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognition.training.synthetic.surface import NO_PORTION, Piece, Surface, linear, stamp
-from recognition.training.synthetic.texture import Field, box_blur, layered_noise, noise, smoothstep
+from recognition.training.synthetic.texture import Field, as_field, box_blur, layered_noise, noise, smoothstep
 
 Finish = Literal["white_melamine", "green_melamine", "steel"]
 
@@ -16,8 +16,8 @@ Finish = Literal["white_melamine", "green_melamine", "steel"]
 class Slot:
     """Where one portion may lie: a superellipse, in mm on the table.
 
-    `base_mm` is the height food starts at, `liquid_mm` the height a soup is filled to, `fills` whether the vessel holds food
-    to its walls (a well, a bowl) or leaves a free rim (a plate).
+    `base_mm` is the height food starts at, `liquid_mm` the height a soup is filled to, `fills` whether the
+    vessel holds food to its walls (a well, a bowl) or leaves a free rim (a plate).
     """
 
     x_mm: float
@@ -30,15 +30,13 @@ class Slot:
     fills: bool
 
 
-def place_distance(
-    surface: Surface, x_mm: float, y_mm: float, half_w: float, half_h: float, corner: float
-) -> Field:
+def place_distance(surface: Surface, x_mm: float, y_mm: float, half_w: float, half_h: float, corner: float) -> Field:
     """Return the signed distance to a rounded rectangle in mm, negative inside."""
     x, y = surface.grid_mm()
     dx = np.abs(x - x_mm) - (half_w - corner)
     dy = np.abs(y - y_mm) - (half_h - corner)
     outside = np.hypot(np.clip(dx, 0, None), np.clip(dy, 0, None))
-    return (outside + np.clip(np.maximum(dx, dy), None, 0) - corner).astype(np.float32)
+    return as_field(outside + np.clip(np.maximum(dx, dy), None, 0) - corner)
 
 
 def _paint(
@@ -70,20 +68,18 @@ def lay_table(surface: Surface, rng: np.random.Generator, kind: str) -> None:
         columns = (np.arange(shape[1]) / 14).astype(int).clip(0, narrow.shape[1] - 1)
         grain = narrow[:, columns] * 0.6 + 0.5 * layered_noise(rng, shape, 30 * scale, 2)
         share = np.clip(0.5 + 0.32 * grain, 0, 1)[..., None]
-        colour = linear("#b98d5e") * (1 - share) + linear("#caa274") * share
+        colour = as_field(linear("#b98d5e") * (1 - share) + linear("#caa274") * share)
         _paint(surface, everywhere, np.zeros(shape, np.float32), colour, gloss=0.35, polish=0.45)
     elif kind == "grey_stone":
         speck = layered_noise(rng, shape, 1.4 * scale, 2)
         tone = 1 + 0.28 * np.clip(speck, -1.6, 2.4) * (np.abs(speck) > 0.8)
-        colour = linear("#8d8c8a") * tone[..., None]
+        colour = as_field(linear("#8d8c8a") * tone[..., None])
         _paint(surface, everywhere, np.zeros(shape, np.float32), colour, gloss=0.5, polish=0.7)
     elif kind == "steel":
-        _paint(
-            surface, everywhere, _brushed(surface, rng), linear("#b4b6b8"), gloss=0.6, polish=0.55, metal=1.0
-        )
+        _paint(surface, everywhere, _brushed(surface, rng), linear("#b4b6b8"), gloss=0.6, polish=0.55, metal=1.0)
     else:
         tone = 1 + 0.03 * layered_noise(rng, shape, 40 * scale, 2)
-        colour = linear("#d6d2c8") * tone[..., None]
+        colour = as_field(linear("#d6d2c8") * tone[..., None])
         _paint(surface, everywhere, np.zeros(shape, np.float32), colour, gloss=0.4, polish=0.6)
 
 
@@ -122,9 +118,10 @@ def put_compartment_tray(
     """
     colour, gloss, polish, metal = _FINISHES[finish]
     outer = place_distance(surface, x_mm, y_mm, width_mm / 2, depth_mm / 2, 26)
-    x, y = surface.grid_mm()
-    height = TRAY_TOP_MM - 3.0 * np.clip(1 + outer / 3, 0, 1) ** 2 + 0 * x
+    height = TRAY_TOP_MM - 3.0 * np.clip(1 + outer / 3, 0, 1) ** 2
     height = height + 2.2 * np.exp(-((outer + 7) ** 2) / 12)
+    # A wall that falls over a few mm keeps the outline free of steps.
+    height = height * (0.15 + 0.85 * smoothstep(0, 4.5, -outer))
     if metal:
         height = height + _brushed(surface, rng)
     slots = []
@@ -174,7 +171,7 @@ def put_flat_tray(
 ) -> None:
     """Put down a plastic tray with a raised rim and a fine non-slip grain."""
     outer = place_distance(surface, x_mm, y_mm, width_mm / 2, depth_mm / 2, 34)
-    height = 3 + 13 * smoothstep(-16, -4, outer) - 4 * smoothstep(-4, 0, outer)
+    height = 3 + 13 * smoothstep(-16, -5, outer) - 13 * smoothstep(-4.5, 0, outer)
     grain = 0.08 * noise(rng, surface.height.shape, 2.4)
     tone = 1 + 0.05 * layered_noise(rng, surface.height.shape, 50 * surface.px_per_mm, 2)
     _paint(
@@ -191,7 +188,7 @@ def put_plate(
     share = radius / radius_mm
     ground = float(np.median(surface.height[share < 0.9]))
     height = ground + 4 + 9 * smoothstep(0.55, 0.86, share) + 4 * smoothstep(0.8, 0.97, share)
-    height = height - 3 * smoothstep(0.97, 1.0, share)
+    height = ground + (height - ground) * (1 - 0.75 * smoothstep(0.955, 1.0, share))
     tone = np.broadcast_to(linear("#eceae4"), surface.albedo.shape).copy()
     if ring:
         edge = share + 0.004 * noise(rng, share.shape, 20)
@@ -228,7 +225,7 @@ def put_bowl(
     ground = float(np.median(surface.height[share < 0.5]))
     wall = np.clip((share - 0.42) / 0.53, 0, 1)
     height = ground + 6 + (tall_mm - 6) * wall**1.7
-    height = height - 2.5 * smoothstep(0.97, 1.0, share)
+    height = ground + (height - ground) * (1 - 0.75 * smoothstep(0.955, 1.0, share))
     tone = np.broadcast_to(linear(colour), surface.albedo.shape).copy()
     if ring:
         tone[(share > 0.905) & (share < 0.95)] = linear(ring)
@@ -241,7 +238,7 @@ def put_bowl(
         half_width_mm=radius_mm * reach,
         half_height_mm=radius_mm * reach,
         squareness=2.0,
-        base_mm=ground + tall_mm * 0.5,
+        base_mm=ground + tall_mm * 0.6,
         liquid_mm=level,
         fills=True,
     )
