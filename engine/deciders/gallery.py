@@ -29,7 +29,7 @@ class GalleryIndex:
 
 
 def decide_enrolment(state: GalleryIndex, command: EnrolDish) -> tuple[DishEnrolled, ...]:
-    """Add exemplars to a dish; those that are enrolled already are left out.
+    """Add exemplars to a dish; one that is enrolled already, or given twice, is left out.
 
     Raises:
         InvalidValueError: vectors of another embedder, no exemplar, or too many.
@@ -44,7 +44,8 @@ def decide_enrolment(state: GalleryIndex, command: EnrolDish) -> tuple[DishEnrol
         )
     known = state.dishes.get(command.dish_id)
     known_ids = {exemplar.exemplar_id for exemplar in known.exemplars} if known else set()
-    added = tuple(exemplar for exemplar in command.exemplars if exemplar.exemplar_id not in known_ids)
+    given = {exemplar.exemplar_id: exemplar for exemplar in command.exemplars}
+    added = tuple(exemplar for exemplar_id, exemplar in given.items() if exemplar_id not in known_ids)
     if not added:
         return ()
     if len(known_ids) + len(added) > MAX_EXEMPLARS_PER_DISH:

@@ -59,12 +59,18 @@ def _contradictions(rule: BenefitRule) -> list[tuple[bool, str]]:
             "rate_bps must be 1 to 10,000",
         ),
         (reduction.kind is ReductionKind.FIXED and reduction.amount_fen <= 0, "amount_fen must be above zero"),
+        (
+            bool(reduction.rate_bps) and bool(reduction.amount_fen),
+            "a reduction has rate_bps or amount_fen, as its kind says, not both",
+        ),
         (reduction.at_most_fen is not None and reduction.at_most_fen <= 0, "at_most_fen must be above zero"),
         (reduction.rounding_unit_fen <= 0, "rounding_unit_fen must be above zero"),
         (
             ages.min_age is not None and ages.max_age is not None and ages.min_age > ages.max_age,
             "min_age is above max_age",
         ),
+        (rule.threshold is not None and rule.threshold.amount_fen < 0, "the threshold is below zero"),
+        (not rule.scope.channels, "it holds on no channel"),
         (any(cap.limit <= 0 for cap in rule.caps), "a cap must be above zero"),
         (rule.kind is BenefitKind.DISCOUNT and bool(rule.funders), "a discount is borne by the canteen: no funders"),
         (rule.kind is BenefitKind.SUBSIDY and not rule.funders, "a subsidy needs funders"),
