@@ -3,14 +3,18 @@
 Rule: a portion is *accepted* when its best candidate is both alike and clearly ahead (2 x best - second, in basis
 points, reaches `accept_bps`) and the detector is sure of it; *unknown* when nothing on the menu is alike enough;
 *uncertain* otherwise, with ranked look-alikes to choose from. One portion that is not accepted holds the bill.
+Two portions of the same dish whose boxes overlap may be one portion seen twice, which would charge it twice: both are
+uncertain. Two portions of a dish in two wells or bowls do not overlap and are billed as two.
 
 Source: the measured trade-off between silent error and hand-off in recognition/README.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from engine.domain.bill import ItemStatus
-from engine.domain.reading import DishSighting
+from engine.domain.reading import Box, DishSighting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +46,35 @@ class AcceptancePolicy:
             return ItemStatus.UNCERTAIN
         return ItemStatus.ACCEPTED
 
+    def judge_tray(self, sightings: Sequence[DishSighting]) -> tuple[ItemStatus, ...]:
+        """Return what may be done with each portion of a tray."""
+        statuses = [self.judge(sighting) for sighting in sightings]
+        doubled = {
+            index
+            for first, second in combinations(range(len(sightings)), 2)
+            if _same_dish(sightings[first], sightings[second]) and _overlap(sightings[first].box, sightings[second].box)
+            for index in (first, second)
+        }
+        return tuple(
+            ItemStatus.UNCERTAIN if index in doubled and status is ItemStatus.ACCEPTED else status
+            for index, status in enumerate(statuses)
+        )
+
     def confidence_bps(self, sighting: DishSighting) -> int:
         """Return 2 x best - second in basis points, 0 to 10,000; a lone candidate competes with similarity 0."""
         best = sighting.candidates[0].similarity_bps if sighting.candidates else 0
         second = sighting.candidates[1].similarity_bps if len(sighting.candidates) > 1 else 0
         return max(0, min(10_000, 2 * best - max(0, second)))
+
+
+def _same_dish(one: DishSighting, other: DishSighting) -> bool:
+    return bool(one.candidates and other.candidates) and one.candidates[0].dish_id == other.candidates[0].dish_id
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return min(one.right_px, other.right_px) > max(one.left_px, other.left_px) and min(
+        one.bottom_px, other.bottom_px
+    ) > max(one.top_px, other.top_px)
 
 
 DEFAULT_ACCEPTANCE = AcceptancePolicy(policy_id="margin-2026-11", accept_bps=8000, known_bps=3500, detector_bps=4000)

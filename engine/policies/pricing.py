@@ -29,10 +29,10 @@ def price_reading(
             portions=len(reading.sightings),
         )
     items = []
-    for number, sighting in enumerate(reading.sightings, start=1):
+    statuses = policy.judge_tray(reading.sightings)
+    for number, (sighting, status) in enumerate(zip(reading.sightings, statuses, strict=True), start=1):
         for candidate in sighting.candidates:
             require_priced(menu, candidate.dish_id)
-        status = policy.judge(sighting)
         dish_id = "" if status is ItemStatus.UNKNOWN else sighting.candidates[0].dish_id
         items.append(
             ScannedItem(

@@ -150,12 +150,17 @@ def unknown_portion() -> DishSighting:
     return sighting("mifan", best_bps=1000)
 
 
+def _placed(number: int, seen: DishSighting) -> DishSighting:
+    left_px = seen.box.left_px + 110 * number
+    return replace(seen, box=replace(seen.box, left_px=left_px, right_px=left_px + 100))
+
+
 def reading(*sightings: DishSighting) -> TrayReading:
-    """A reading of one photograph."""
+    """A reading of one photograph, its portions side by side."""
     return TrayReading(
         photo_sha256="ab" * 32,
         width_px=1280,
         height_px=960,
-        sightings=sightings,
+        sightings=tuple(_placed(number, seen) for number, seen in enumerate(sightings)),
         models=(ModelRef(name="detector", sha256="cd" * 32),),
     )

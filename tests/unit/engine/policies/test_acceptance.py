@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from engine.domain.bill import ItemStatus
+from engine.domain.reading import Box, DishSighting
 from tests.unit.engine.examples import POLICY, sighting
 
 
@@ -43,3 +46,28 @@ def test_confidence_is_twice_the_best_less_the_second_and_stays_between_0_and_10
 
 def test_a_lone_candidate_competes_with_nothing() -> None:
     assert POLICY.confidence_bps(sighting("mifan", best_bps=4000)) == 8000
+
+
+def at(left_px: int, dish_id: str = "mifan", *, best_bps: int = 9000) -> DishSighting:
+    seen = sighting(dish_id, best_bps=best_bps)
+    return replace(seen, box=Box(left_px=left_px, top_px=0, right_px=left_px + 100, bottom_px=100))
+
+
+def test_one_dish_seen_twice_at_overlapping_places_is_left_to_a_person() -> None:
+    assert POLICY.judge_tray((at(0), at(99), at(300))) == (
+        ItemStatus.UNCERTAIN,
+        ItemStatus.UNCERTAIN,
+        ItemStatus.ACCEPTED,
+    )
+
+
+def test_two_portions_of_a_dish_side_by_side_are_two() -> None:
+    assert POLICY.judge_tray((at(0), at(100))) == (ItemStatus.ACCEPTED, ItemStatus.ACCEPTED)
+
+
+def test_different_dishes_may_overlap() -> None:
+    assert POLICY.judge_tray((at(0, "mifan"), at(50, "doufu"))) == (ItemStatus.ACCEPTED, ItemStatus.ACCEPTED)
+
+
+def test_an_overlap_never_makes_an_unknown_portion_better_known() -> None:
+    assert POLICY.judge_tray((at(0), at(50, best_bps=1000))) == (ItemStatus.UNCERTAIN, ItemStatus.UNKNOWN)
