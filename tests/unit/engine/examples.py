@@ -1,5 +1,6 @@
 """Small valid values with defaults, so that a test names only what it is about."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
