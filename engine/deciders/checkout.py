@@ -391,7 +391,7 @@ def _payment(
         case PayByCash():
             if not bill.own_fen <= command.received_fen <= MAX_CASH_RECEIVED_FEN:
                 raise WrongAmountError(
-                    f"{yuan(command.received_fen)} yuan received, {yuan(bill.own_fen)} due. Enter the cash handed over.",
+                    f"{yuan(command.received_fen)} yuan received, {yuan(bill.own_fen)} due. Enter the cash received.",
                     due_fen=bill.own_fen,
                 )
             return CashPaid(**said, received_fen=command.received_fen, change_fen=command.received_fen - bill.own_fen)

@@ -6,6 +6,7 @@ from engine.application.decision import Decision, States, StreamAppend
 from engine.deciders import access_key, canteen, gallery, menu, rulebook
 from engine.deciders.stream_type import StreamType
 from engine.domain import commands, ids
+from engine.domain.errors import InvalidValueError
 from engine.domain.events import Event
 
 
@@ -40,6 +41,9 @@ class CatalogueHandlers:
         stream = ids.gallery_stream(command.canteen_id)
         events = gallery.decide_enrolment(states.get(gallery.GALLERY, stream), command)
         named = {sha for event in events for ref in event.exemplars for sha in (ref.vectors_sha256, ref.crop_sha256)}
+        missing = sorted(named - command.attachments.keys())
+        if missing:
+            raise InvalidValueError("Vectors or crops are missing: " + ", ".join(missing) + ". Send them along.")
         answer = {
             "canteen_id": command.canteen_id,
             "dish_id": command.dish_id,

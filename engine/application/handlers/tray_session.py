@@ -16,9 +16,9 @@ from engine.deciders.wallet import WALLET
 from engine.domain import commands, ids
 from engine.domain.bill import Bill, Tender
 from engine.domain.canteen import CanteenProfile, Site
-from engine.domain.errors import UnknownCheckoutError
+from engine.domain.errors import NotPermittedError, UnknownCheckoutError
 from engine.domain.events import Event
-from engine.domain.resident import EntitlementFacts
+from engine.domain.resident import CredentialKind, EntitlementFacts
 from engine.policies.acceptance import AcceptancePolicy
 from engine.policies.benefits import Occasion, compute_bill, remaining_bill
 from engine.policies.pricing import price_reading
@@ -117,10 +117,13 @@ class TraySessionHandlers:
         """Take the bill from the wallet of the person whose face it is, identifying the diner on the way."""
         state = self._known_session(states, command.checkout_id)
         session = checkout.require_payable(state)
+        events: tuple[Event, ...] = ()
         if session.diner is None:
             events, issued = self._identified(states, state, command.credential_id, command)
         else:
-            events, issued = (), self._valid_credential(states, session.site, command.credential_id)
+            issued = self._valid_credential(states, session.site, command.credential_id)
+        if issued.kind is not CredentialKind.FACE:
+            raise NotPermittedError("Only a face pays at a glance. Identify with the card, then pay from the wallet.")
         return self._paid(
             states,
             command,

@@ -82,7 +82,7 @@ def scan(*sightings: DishSighting, lane_id: str = "lanxi-1", at_ms: int = NOON_M
         "menu_version": None,
         "reading": reading(*sightings),
     }
-    return ScanTray(**said("scan", at_ms), **{**fields, **changes})
+    return ScanTray(**{**said("scan", at_ms), **fields, **changes})
 
 
 def pay(kind: type[PayCheckout], amount_fen: int, *, at_ms: int = NOON_MS + 8_000, **changes: Any) -> PayCheckout:
