@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from engine.application.decision import Decision, State
@@ -31,8 +30,6 @@ from tests.unit.engine.examples import (
 )
 from tests.unit.engine.given import fold
 
-MASTER_KEY = bytes(range(32))
-
 
 @dataclass
 class MemoryStates:
@@ -56,9 +53,9 @@ class MemoryStates:
 class Street:
     """Two canteens with the same menu on three days; people and rules as a test adds them."""
 
-    def __init__(self, keys_path: Path) -> None:
-        self.vault = PersonVault.open(keys_path, MASTER_KEY)
-        self.handlers = build_handlers(self.vault, POLICY)
+    def __init__(self, vault: PersonVault) -> None:
+        self.vault = vault
+        self.handlers = build_handlers(vault, POLICY)
         self.states = MemoryStates()
         self._command_count = 0
         for canteen_id in ("lanxi", "zaoyang"):
