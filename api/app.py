@@ -2,14 +2,15 @@
 
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from api.access import refuse_other_roles
 from api.clock import monotonic_ns
@@ -43,9 +44,38 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *system.OPERATIONS,
 )
 
+_CHECKOUTS: Final = "/v1/checkouts/"
+_CHECKOUT_PREFIX: Final = "/v1/checkouts/{checkout_id}"
+
 _LOGGER = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class CheckoutApp(FastAPI):
+    """FastAPI, with a short cut for what every diner waits for (decision A4)."""
+
+    def __init__(self, endpoints: Mapping[Operation, Endpoint], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._at_every_tray = {
+            operation.path.removeprefix(_CHECKOUT_PREFIX): endpoint
+            for operation, endpoint in endpoints.items()
+            if operation.at_every_tray
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a POST below a checkout at once; everything else, other methods included, goes through the routes."""
+        if scope["type"] == "http" and scope["method"] == "POST":
+            path: str = scope["path"]
+            if path.startswith(_CHECKOUTS):
+                checkout_id, slash, rest = path[len(_CHECKOUTS) :].partition("/")
+                endpoint = self._at_every_tray.get(slash + rest)
+                if endpoint is not None:
+                    scope["path_params"] = {"checkout_id": checkout_id}
+                    response = await endpoint(Request(scope, receive))
+                    await response(scope, receive, send)
+                    return
+        await super().__call__(scope, receive, send)
 
 
 def create_app(container: Container) -> FastAPI:
@@ -59,7 +89,9 @@ def create_app(container: Container) -> FastAPI:
         finally:
             container.stop()
 
-    app = FastAPI(
+    endpoints = {operation: _endpoint(container, operation) for operation in OPERATIONS}
+    app = CheckoutApp(
+        endpoints,
         title="食堂结算 · Canteen checkout",
         version=API_VERSION,
         lifespan=lifespan,
@@ -67,10 +99,10 @@ def create_app(container: Container) -> FastAPI:
         redoc_url=None,
         exception_handlers={HTTPException: _framework_problem},
     )
-    for operation in OPERATIONS:
+    for operation, endpoint in endpoints.items():
         app.add_api_route(
             operation.path,
-            _endpoint(container, operation),
+            endpoint,
             methods=[operation.method],
             name=operation.operation_id,
             response_class=Response,
@@ -90,11 +122,12 @@ def _endpoint(container: Container, operation: Operation) -> Endpoint:
     async def respond(request: Request) -> Response:
         began_ns = monotonic_ns()
         try:
+            headers: dict[bytes, bytes] = dict(request.scope["headers"])
             key = None
             if roles is not None:
-                key = container.access.authenticate(request.headers.get("authorization"))
+                key = container.access.authenticate(headers.get(b"authorization", b"").decode("latin-1"))
                 refuse_other_roles(key, roles)
-            response = await handle(Call(container, request, key))
+            response = await handle(Call(container, request, headers, key))
         except CanteenError as error:
             response = _problem(container, error, request)
         except ClientDisconnect:

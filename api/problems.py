@@ -132,9 +132,14 @@ PROBLEM_KINDS: Final[dict[type[errors.CanteenError], ProblemKind]] = {
 }
 
 
+def kind_of(error_type: type[errors.CanteenError]) -> ProblemKind:
+    """Return how a class of error is told; one without a row of its own is told as what it is derived from."""
+    return next(PROBLEM_KINDS[ancestor] for ancestor in error_type.__mro__ if ancestor in PROBLEM_KINDS)
+
+
 def problem_body(error: errors.CanteenError, instance: str) -> dict[str, Any]:
     """Return the members of a problem; `instance` is the path of the request."""
-    kind = PROBLEM_KINDS[type(error)]
+    kind = kind_of(type(error))
     return {
         "type": kind.type_uri,
         "title": kind.title_zh,
@@ -149,7 +154,7 @@ def problem_body(error: errors.CanteenError, instance: str) -> dict[str, Any]:
 
 def problem_response(error: errors.CanteenError, instance: str) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of the answer to a request that failed."""
-    kind = PROBLEM_KINDS[type(error)]
+    kind = kind_of(type(error))
     headers = {"content-type": MEDIA_TYPE}
     if kind.retry:
         headers["retry-after"] = str(error.details.get("retry_after_s", DEFAULT_RETRY_AFTER_S))

@@ -110,34 +110,7 @@ class ReadingSent(Body, frozen=True, kw_only=True):
 
     def to_reading(self) -> words.TrayReading:
         """Return the same in the words of the domain."""
-        return words.TrayReading(
-            photo_sha256=self.photo_sha256,
-            width_px=self.width_px,
-            height_px=self.height_px,
-            sightings=tuple(
-                words.DishSighting(
-                    box=words.Box(
-                        left_px=seen.box.left_px,
-                        top_px=seen.box.top_px,
-                        right_px=seen.box.right_px,
-                        bottom_px=seen.box.bottom_px,
-                    ),
-                    detector_bps=seen.detector_bps,
-                    candidates=tuple(
-                        words.Candidate(dish_id=one.dish_id, similarity_bps=one.similarity_bps)
-                        for one in seen.candidates
-                    ),
-                )
-                for seen in self.sightings
-            ),
-            models=tuple(words.ModelRef(name=model.name, sha256=model.sha256) for model in self.models),
-            timings=words.ReadingTimings(
-                decode_us=self.timings.decode_us,
-                detect_us=self.timings.detect_us,
-                embed_us=self.timings.embed_us,
-                match_us=self.timings.match_us,
-            ),
-        )
+        return msgspec.convert(self, words.TrayReading, from_attributes=True)
 
 
 class TerminalScan(TimedBody, frozen=True, kw_only=True):

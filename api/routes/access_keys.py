@@ -38,7 +38,7 @@ async def issue_access_key(call: Call) -> Response:
         label=sent.label,
         secret_sha256=key.secret_sha256,
     )
-    answer = await call.container.submit(command)
+    answer = await call.container.submit(command, call.identity)
     call.container.remember_key(command)
     told = {
         "key_id": key.key_id,

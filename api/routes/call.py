@@ -1,7 +1,8 @@
 """One request on its way through an operation: who calls, what was sent, and how a command is carried out."""
 
+import hashlib
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
@@ -9,8 +10,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Message
 
 from api.access import AccessKey
 from api.container import Container
@@ -35,8 +37,9 @@ MAX_FORM_FIELD_BYTES: Final = 4096
 _IDEMPOTENCY_KEY = re.compile(IDEMPOTENCY_KEY_PATTERN)
 _ID = re.compile(ID_PATTERN)
 _ENCODER = msgspec.json.Encoder()
-_JSON_HEADERS: Final = {"content-type": "application/json"}
-_REPLAYED_HEADERS: Final = {**_JSON_HEADERS, REPLAYED_HEADER: "true"}
+_JSON_HEADER: Final = (b"content-type", b"application/json")
+_REPLAYED_HEADER: Final = (REPLAYED_HEADER.lower().encode(), b"true")
+_HASHED_AT_ONCE_BYTES: Final = 2047
 
 
 class _MemoryFormParser(MultiPartParser):
@@ -54,14 +57,23 @@ class Form:
 
 
 class Call:
-    """One request. `key` is who calls, or None where anybody may."""
+    """One request. `key` is who calls; `identity` is what `json` read, for telling repetitions from other wishes."""
 
-    __slots__ = ("_key", "container", "request")
+    __slots__ = ("_headers", "_key", "container", "identity", "request")
 
-    def __init__(self, container: Container, request: Request, key: AccessKey | None) -> None:
+    def __init__(
+        self, container: Container, request: Request, headers: Mapping[bytes, bytes], key: AccessKey | None
+    ) -> None:
+        """Take a request.
+
+        Args:
+            headers: by lower-case name; read once, for a lunch has many requests.
+        """
         self.container = container
         self.request = request
+        self._headers = headers
         self._key = key
+        self.identity: bytes | None = None
 
     @property
     def key(self) -> AccessKey:
@@ -130,6 +142,10 @@ class Call:
         value = self.query(name)
         return whole_number(name, value, least, most) if value else default
 
+    def header(self, name: bytes) -> str:
+        """Return a header by its lower-case name, '' if it is absent."""
+        return self._headers.get(name, b"").decode("latin-1")
+
     @property
     def command_id(self) -> str:
         """The id of the command: what the client sent as Idempotency-Key.
@@ -137,7 +153,7 @@ class Call:
         Raises:
             IdempotencyKeyMissingError: it is missing or not of the right form.
         """
-        value = self.request.headers.get("idempotency-key", "")
+        value = self.header(b"idempotency-key")
         if _IDEMPOTENCY_KEY.fullmatch(value) is None:
             raise IdempotencyKeyMissingError(
                 "Send an Idempotency-Key of 8 to 100 letters, digits, dots, colons, dashes or underscores (a "
@@ -169,8 +185,8 @@ class Call:
 
     def has_media_type(self, media_type: str) -> bool:
         """Tell whether the body is of a kind, whatever its parameters."""
-        sent = self.request.headers.get("content-type", "")
-        return sent.partition(";")[0].strip().lower() == media_type
+        sent = self.header(b"content-type")
+        return sent == media_type or sent.partition(";")[0].strip().lower() == media_type
 
     async def body(self, limit_bytes: int, media_type: str) -> bytes:
         """Read the whole body.
@@ -181,17 +197,25 @@ class Call:
         """
         if not self.has_media_type(media_type):
             raise MediaTypeUnsupportedError(f"Send the body as {media_type}.", expected=media_type)
-        chunks = [chunk async for chunk in self._chunks(limit_bytes)]
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._refuse_announced(limit_bytes)
+        message = await self.request.receive()
+        # Nearly every body of a lunch comes in one piece.
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            body: bytes = message.get("body", b"")
+            if len(body) > limit_bytes:
+                raise _too_large(limit_bytes)
+            return body
+        return b"".join([chunk async for chunk in self._chunks(limit_bytes, message)])
 
     async def json(self, decoder: msgspec.json.Decoder[T]) -> T:
-        """Read and check a JSON body.
+        """Read and check a JSON body; see `identity` for what becomes of it.
 
         Raises:
             BodyInvalidError: it is not JSON or does not fit; the message names the field.
             MediaTypeUnsupportedError, BodyTooLargeError: see `body`.
         """
         body = await self.body(self.container.settings.body_limit_bytes, "application/json")
+        self.identity = identity_of(self.key.key_id, self.request.scope["path"], body)
         try:
             return decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -206,9 +230,10 @@ class Call:
         """
         if not self.has_media_type("multipart/form-data"):
             raise MediaTypeUnsupportedError("Send the body as multipart/form-data.", expected="multipart/form-data")
+        self._refuse_announced(limit_bytes)
         parser = _MemoryFormParser(
             self.request.headers,
-            self._chunks(limit_bytes),
+            self._chunks(limit_bytes, await self.request.receive()),
             max_files=max_files,
             max_fields=MAX_FORM_FIELDS,
             max_part_size=MAX_FORM_FIELD_BYTES,
@@ -228,29 +253,62 @@ class Call:
         await parts.close()
         return form
 
-    async def _chunks(self, limit_bytes: int) -> AsyncGenerator[bytes, None]:
-        announced = self.request.headers.get("content-length", "")
+    def _refuse_announced(self, limit_bytes: int) -> None:
+        announced = self.header(b"content-length")
         if announced.isdigit() and int(announced) > limit_bytes:
             raise _too_large(limit_bytes)
+
+    async def _chunks(self, limit_bytes: int, message: Message) -> AsyncGenerator[bytes, None]:
+        """Pass a body on as it comes in, from its first message on, and stop where it is too large."""
         size_bytes = 0
-        async for chunk in self.request.stream():
+        while True:
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk: bytes = message.get("body", b"")
             size_bytes += len(chunk)
             if size_bytes > limit_bytes:
                 raise _too_large(limit_bytes)
             if chunk:
                 yield chunk
+            if not message.get("more_body", False):
+                return
+            message = await self.request.receive()
 
     # --- answer --------------------------------------------------------------------------------------------------
 
     async def carry_out(self, command: Command) -> Response:
         """Have a command decided and stored, and answer what it came to."""
-        answer = await self.container.submit(command)
+        answer = await self.container.submit(command, self.identity)
         return answered(answer.value, replayed=answer.repeated)
+
+
+class JsonResponse(Response):
+    """A JSON answer. Its two or three headers are written as they are sent, not built from a mapping each time."""
+
+    def __init__(self, body: bytes, status: int, *, replayed: bool) -> None:
+        self.body = body
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [_JSON_HEADER, (b"content-length", b"%d" % len(body))]
+        if replayed:
+            self.raw_headers.append(_REPLAYED_HEADER)
 
 
 def answered(value: Any, status: int = 200, *, replayed: bool = False) -> Response:
     """Return a JSON answer."""
-    return Response(_ENCODER.encode(value), status, headers=_REPLAYED_HEADERS if replayed else _JSON_HEADERS)
+    return JsonResponse(_ENCODER.encode(value), status, replayed=replayed)
+
+
+def identity_of(key_id: str, path: str, body: bytes) -> bytes:
+    """Return what makes two writes under one Idempotency-Key the same: who sent what where (32 bytes).
+
+    Hashed in pieces of less than 2,048 bytes: for longer ones hashlib lets other threads run, and getting the
+    interpreter back from them costs this thread up to 5 ms.
+    """
+    digest = hashlib.sha256(f"{key_id}\0{path}\0".encode())
+    for start in range(0, len(body), _HASHED_AT_ONCE_BYTES):
+        digest.update(body[start : start + _HASHED_AT_ONCE_BYTES])
+    return digest.digest()
 
 
 def form_fields(fields: dict[str, str], shape: type[T]) -> T:

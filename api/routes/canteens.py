@@ -54,7 +54,7 @@ async def open_canteen(call: Call) -> Response:
     command = commands.OpenCanteen(
         command_id=call.command_id, at_ms=call.at_ms(None), by=call.key.actor, profile=profile
     )
-    answer = await call.container.submit(command)
+    answer = await call.container.submit(command, call.identity)
     if not answer.repeated:
         # The next request may name this canteen before the log's follower has come to it.
         call.container.canteens.remember(profile)

@@ -54,7 +54,7 @@ async def scan_tray(call: Call) -> Response:
         menu_version=sent.menu_version,
         reading=sent.reading.to_reading(),
     )
-    return await _scanned(call, command, None)
+    return await _scanned(call, command, call.identity)
 
 
 async def _scan_photo(call: Call, checkout_id: str) -> Response:
@@ -150,7 +150,7 @@ async def remove_item(call: Call) -> Response:
 
 
 async def _corrected(call: Call, command: commands.Command, kind: str) -> Response:
-    answer = await call.container.submit(command)
+    answer = await call.container.submit(command, call.identity)
     if not answer.repeated:
         call.container.metrics.corrected(kind)
     return answered(answer.value, replayed=answer.repeated)
@@ -354,6 +354,7 @@ OPERATIONS: Final = (
     _about_checkout(
         path="/v1/checkouts/{checkout_id}/scans",
         handle=scan_tray,
+        at_every_tray=True,
         roles=_AT_COUNTER,
         summary="识别餐盘 · Read a tray",
         description=(
@@ -395,6 +396,7 @@ OPERATIONS: Final = (
     _about_checkout(
         path="/v1/checkouts/{checkout_id}/payment",
         handle=pay_checkout,
+        at_every_tray=True,
         roles=_AT_COUNTER,
         summary="付款 · Pay",
         description=(
@@ -432,6 +434,7 @@ OPERATIONS: Final = (
     _about_checkout(
         path="/v1/checkouts/{checkout_id}/identification",
         handle=identify_diner,
+        at_every_tray=True,
         roles=_AT_COUNTER,
         summary="出示凭证 · Show a credential",
         description=(
@@ -500,6 +503,7 @@ OPERATIONS: Final = (
     _about_checkout(
         path="/v1/checkouts/{checkout_id}/removal",
         handle=remove_tray,
+        at_every_tray=True,
         roles=_AT_COUNTER,
         summary="取走餐盘 · Tray taken",
         description="Says that the paid tray left the counter. Saying so twice changes nothing.",

@@ -51,7 +51,7 @@ class Content:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation:
     """See the module. `roles` is ANYBODY or those that may; nobody else passes."""
 
@@ -66,6 +66,9 @@ class Operation:
     takes: Sequence[Content] = ()
     parameters: Sequence[Parameter] = ()
     problems: Sequence[type[CanteenError]] = ()
+    at_every_tray: bool = False
+    """Whether each diner waits for it: such operations are found without trying all routes."""
+
     also_answers: Sequence[int] = ()
     """Further statuses with the same kind of answer."""
 

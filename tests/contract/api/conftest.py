@@ -1,0 +1,14 @@
+"""One furnished server for all tests of this folder; each test uses checkouts of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.served_canteen import ServedCanteen, furnish, serving
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedCanteen]:
+    with serving(tmp_path_factory.mktemp("canteen")) as served:
+        furnish(served)
+        yield served
