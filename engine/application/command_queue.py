@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent import futures
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Condition
 from typing import Any
 
@@ -20,6 +21,8 @@ class Answer:
     repeated: bool
     position: int
 
+
+_LINGER = timedelta(microseconds=500)
 
 Outcome = Answer | CanteenError
 
@@ -43,13 +46,19 @@ class WaitingCommand:
 
 
 class CommandQueue:
-    """A bounded queue for many callers and one writer."""
+    """A bounded queue for many callers and one writer.
+
+    Callers whose commands were stored together come back together, but the first of them would be taken alone and make
+    the others wait for a commit of its own. So the writer lingers for as many as last time, for half a millisecond.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._waiting: deque[WaitingCommand] = deque()
         self._changed = Condition()
         self._open = False
+        self._wanted = 1
+        self._last_taken = 1
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -85,7 +94,7 @@ class CommandQueue:
                     retry_after_s=retry_after_s(),
                 )
             self._waiting.append(waiting)
-            if len(self._waiting) == 1:
+            if len(self._waiting) == self._wanted:
                 self._changed.notify()
             return True
 
@@ -96,7 +105,12 @@ class CommandQueue:
                 if not self._open:
                     return []
                 self._changed.wait()
-            return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
+            self._wanted = self._last_taken
+            if len(self._waiting) < self._wanted and self._open:
+                self._changed.wait(_LINGER.total_seconds())
+            self._wanted = 1
+            self._last_taken = min(limit, len(self._waiting))
+            return [self._waiting.popleft() for _ in range(self._last_taken)]
 
 
 def deliver(outcomes: Mapping[WaitingCommand, Outcome]) -> None:
