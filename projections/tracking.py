@@ -49,6 +49,7 @@ _TRACKING = Table(
     Column("anchor_position", INTEGER, nullable=False),
     Column("anchor_stream", TEXT, nullable=False),
     Column("anchor_version", INTEGER, nullable=False),
+    Column("anchor_at_ms", INTEGER, nullable=False),
     Column("table_names", TEXT, nullable=False),
 )
 
@@ -60,11 +61,17 @@ class Anchor:
     position: int = 0
     stream: str = ""
     version: int = 0
+    at_ms: int = 0
 
     @classmethod
     def of(cls, recorded: RecordedEvent) -> "Anchor":
         """Take note of one event."""
-        return cls(position=recorded.position, stream=recorded.stream, version=recorded.version)
+        return cls(
+            position=recorded.position,
+            stream=recorded.stream,
+            version=recorded.version,
+            at_ms=recorded.event.at_ms,
+        )
 
     def holds_in(self, log: EventLog) -> bool:
         """Tell whether the log has this event at its position."""
@@ -96,7 +103,12 @@ def find(connection: Connection, projection: Projection, role: Role) -> Track | 
     row = connection.execute(select(_TRACKING).where(*_is(projection, role))).one_or_none()
     if row is None:
         return None
-    anchor = Anchor(position=row.anchor_position, stream=row.anchor_stream, version=row.anchor_version)
+    anchor = Anchor(
+        position=row.anchor_position,
+        stream=row.anchor_stream,
+        version=row.anchor_version,
+        at_ms=row.anchor_at_ms,
+    )
     return Track(generation=row.generation, position=row.position, anchor=anchor)
 
 
@@ -122,6 +134,7 @@ def advance(
             anchor_position=anchor.position,
             anchor_stream=anchor.stream,
             anchor_version=anchor.version,
+            anchor_at_ms=anchor.at_ms,
         )
     )
     return moved.rowcount == 1
@@ -143,6 +156,7 @@ def create_tables(connection: Connection, projection: Projection, role: Role) ->
             anchor_position=0,
             anchor_stream="",
             anchor_version=0,
+            anchor_at_ms=0,
             table_names=json.dumps([table.name for table in projection.tables]),
         )
     )

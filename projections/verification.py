@@ -85,8 +85,21 @@ def verify(
 
     Needs room for a second copy of the read models: a temporary file beside SQLite's, or a schema of its own on
     PostgreSQL. Only one check can run at a time on PostgreSQL.
+
+    Raises:
+        ProjectionError: a model has not been built yet.
     """
     told = progress or (lambda _name, _position, _until: None)
+    with writing(engine) as connection:
+        prepare_tracking(connection)
+    for projection in projections:
+        with reading(engine) as connection:
+            if find(connection, projection, Role.LIVE) is None:
+                raise ProjectionError(
+                    f"{projection.name} has not been built in schema version {projection.schema_version}; "
+                    "start the server or rebuild it first.",
+                    projection=projection.name,
+                )
     return VerificationReport(models=tuple(_verify_one(log, engine, projection, told) for projection in projections))
 
 
@@ -116,12 +129,7 @@ def count_bills(log: EventLog, until: int, progress: Progress | None = None) -> 
 def _verify_one(log: EventLog, engine: Engine, projection: Projection, told: Progress) -> ModelVerification:
     with reading(engine, *projection.tables) as live:
         track = find(live, projection, Role.LIVE)
-        if track is None:
-            raise ProjectionError(
-                f"{projection.name} has not been built in schema version {projection.schema_version}; "
-                "start the server or rebuild it first.",
-                projection=projection.name,
-            )
+        assert track is not None
         problem, totals, counted = "", None, None
         rows_compared, differing_rows = 0, 0
         differences: list[Difference] = []
