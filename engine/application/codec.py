@@ -6,7 +6,7 @@ A golden file per topic (fixtures/events) pins it.
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,12 +15,15 @@ from engine.domain.events import Event
 
 EventTypes = Mapping[str, type[Event]]
 
-Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
-"""Turns the stored fields of a retired topic into the next topic and its fields."""
+
+class Upcaster(NamedTuple):
+    """Turns the stored fields of a retired topic into the fields of the topic that took its place."""
+
+    to_topic: str
+    upcast: Callable[[dict[str, Any]], dict[str, Any]]
+
 
 Upcasters = Mapping[str, Upcaster]
-
-MAX_UPCASTS_PER_EVENT = 32
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -32,13 +35,20 @@ class EventCodec:
         """Prepare one decoder per topic.
 
         Raises:
-            ValueError: a topic is both current and retired, or is not its class's own.
+            ValueError: a topic is both current and retired, or is not its class's own, or upcasters go in a circle.
         """
         for topic, event_type in event_types.items():
             if topic != event_type.TOPIC:
                 raise ValueError(f"{event_type.__name__} is registered as {topic} but says {event_type.TOPIC}")
             if topic in upcasters:
                 raise ValueError(f"{topic} is current, so it cannot have an upcaster; give the new form a new version")
+        for topic in upcasters:
+            seen = {topic}
+            while (upcaster := upcasters.get(topic)) is not None:
+                topic = upcaster.to_topic
+                if topic in seen:
+                    raise ValueError(f"the upcasters of {topic} lead back to it")
+                seen.add(topic)
         self._event_types = dict(event_types)
         self._upcasters = dict(upcasters)
         self._decoders = {topic: msgspec.json.Decoder(event_type) for topic, event_type in event_types.items()}
@@ -62,7 +72,7 @@ class EventCodec:
         decoder = self._decoders.get(topic)
         try:
             return decoder.decode(state) if decoder is not None else self._upcast(topic, state)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
             raise StoreCorruptError(
                 f"A stored {topic} cannot be read. Run the chain check to see whether the log was changed.",
                 topic=topic,
@@ -71,27 +81,29 @@ class EventCodec:
     def stored_topics(self, topics: Collection[str]) -> list[str]:
         """Return the topics under which events of the given current topics may be stored, retired ones included."""
         wanted = set(topics)
-        retired = [topic for topic in self._upcasters if self._family(topic) in {self._family(name) for name in wanted}]
-        return sorted(wanted | set(retired))
+        return sorted(wanted | {topic for topic in self._upcasters if not wanted.isdisjoint(self._successors(topic))})
 
     def _upcast(self, topic: str, state: bytes) -> Event:
-        fields: dict[str, Any] | None = None
-        for _ in range(MAX_UPCASTS_PER_EVENT):
-            upcaster = self._upcasters.get(topic)
-            if upcaster is None:
-                break
-            topic, fields = upcaster(msgspec.json.decode(state, type=dict[str, Any]) if fields is None else fields)
-        decoder = self._decoders.get(topic)
-        if decoder is None or fields is None:
+        *_, current = (topic, *self._successors(topic))
+        decoder = self._decoders.get(current)
+        if decoder is None:
             raise UnknownTopicError(
                 f"The log holds {topic}, which this version does not know. Upgrade before you read this log.",
                 topic=topic,
             )
+        fields = msgspec.json.decode(state, type=dict[str, Any])
+        while topic != current:
+            topic, upcast = self._upcasters[topic]
+            fields = upcast(fields)
         return decoder.decode(_ENCODER.encode(fields))
 
-    @staticmethod
-    def _family(topic: str) -> str:
-        return topic.rpartition(".v")[0]
+    def _successors(self, topic: str) -> list[str]:
+        """Return the topics that took a topic's place, one after the other."""
+        successors: list[str] = []
+        while (upcaster := self._upcasters.get(topic)) is not None:
+            topic = upcaster.to_topic
+            successors.append(topic)
+        return successors
 
 
 class StateCodec:

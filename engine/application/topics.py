@@ -48,4 +48,4 @@ EVENT_TYPES: Final[EventTypes] = {event_class.TOPIC: event_class for event_class
 """Every concrete event class by its topic."""
 
 UPCASTERS: Final[Upcasters] = {}
-"""Retired topics: each names a function from the stored fields to the next topic and its fields."""
+"""Retired topics: each names the topic that took its place and a function from its fields to that topic's."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, final
 
 import pytest
 
-from engine.application.codec import EventCodec
+from engine.application.codec import EventCodec, Upcaster
 from engine.application.log import EventLog
 from engine.domain.errors import UnknownTopicError
 from engine.domain.events import Event
@@ -25,8 +25,8 @@ class CountedLater(Event):
     amount: int
 
 
-def upcast(fields: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    return "test.Counted.v2", {"at_ms": fields["at_ms"], "by": fields["by"], "amount": fields["by_amount"]}
+def upcast(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"at_ms": fields["at_ms"], "by": fields["by"], "amount": fields["by_amount"]}
 
 
 def test_the_log_is_read_in_pages_in_one_order(store_url: str) -> None:
@@ -53,7 +53,7 @@ def test_topics_can_be_picked(store_url: str) -> None:
 def test_retired_events_are_read_in_their_new_form_and_found_under_their_new_topic(store_url: str) -> None:
     with counting(store_url) as (_, writer):
         writer.execute(count("c-1", "a", amount=6))
-    codec = EventCodec({CountedLater.TOPIC: CountedLater}, {Counted.TOPIC: upcast})
+    codec = EventCodec({CountedLater.TOPIC: CountedLater}, {Counted.TOPIC: Upcaster(CountedLater.TOPIC, upcast)})
     with closing(open_counters(store_url, codec)) as store:
         for events in (store.log.read_after(0, 10), store.log.read_after(0, 10, [CountedLater.TOPIC])):
             assert [(event.topic, event.event.amount) for event in events] == [("test.Counted.v2", 6)]  # type: ignore[attr-defined]
