@@ -63,7 +63,7 @@ from engine.domain.events import (
     Event,
 )
 from engine.domain.ids import checkout_stream, menu_stream
-from engine.policies.acceptance import DEFAULT_ACCEPTANCE
+from engine.policies.acceptance import margin_policy
 from projections.catalogue import build_projections
 from projections.checkout_totals import CheckoutTotalsView
 from projections.database import open_read_models
@@ -148,7 +148,7 @@ class Container:
             _refuse_broken_log(self.store, progress)
         self.writer = CommandWriter(
             self.store,
-            build_handlers(self.vault, DEFAULT_ACCEPTANCE),
+            build_handlers(self.vault, margin_policy(self.settings.accept_bps)),
             queue_limit=settings.command_queue_limit,
         )
         self.writer.start()

@@ -18,7 +18,7 @@ from engine.domain.canteen import CanteenProfile, Site
 from engine.domain.errors import CanteenError, OutsideMealPeriodError, PhotoUnreadableError
 from engine.domain.ids import canteen_stream, menu_stream
 from engine.domain.money import yuan
-from engine.policies.acceptance import DEFAULT_ACCEPTANCE
+from engine.policies.acceptance import AcceptancePolicy, margin_policy
 from engine.policies.pricing import price_reading
 from recognition.drawing import LabelledBox, SightingStatus, draw_reading
 from recognition.frame import Frame, decode_photo
@@ -60,11 +60,12 @@ def read_photos(
     try:
         menu = _menu(store, settings, canteen_id, day, meal_period)
         reader = TrayReader.load(settings.models_dir, threads=settings.recognition_threads)
+        policy = margin_policy(settings.accept_bps)
         shelf = GalleryShelf(store, reader.embedder_sha256)
         if save is not None:
             save.mkdir(parents=True, exist_ok=True)
         for photo in photos:
-            yield _read_one(photo, reader, shelf, canteen_id, menu, save)
+            yield _read_one(photo, reader, shelf, canteen_id, menu, policy, save)
     finally:
         store.close()
 
@@ -87,14 +88,20 @@ def _period_now(profile: CanteenProfile, now_ms: int) -> str:
 
 
 def _read_one(
-    photo: Path, reader: TrayReader, shelf: GalleryShelf, canteen_id: str, menu: Menu, save: Path | None
+    photo: Path,
+    reader: TrayReader,
+    shelf: GalleryShelf,
+    canteen_id: str,
+    menu: Menu,
+    policy: AcceptancePolicy,
+    save: Path | None,
 ) -> PhotoReading:
     try:
         began_ns = monotonic_ns()
         frame = decode_photo(_content(photo))
         reading = reader.read_frame(frame, shelf.gallery(canteen_id), frozenset(menu.by_dish))
         took_ms = (monotonic_ns() - began_ns) // 1_000_000
-        items = price_reading(reading, menu.by_dish, DEFAULT_ACCEPTANCE)
+        items = price_reading(reading, menu.by_dish, policy)
     except CanteenError as problem:
         return PhotoReading(photo=photo, problem=problem)
     drawn_to = None

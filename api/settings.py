@@ -86,6 +86,7 @@ class Settings:
     photo_limit_pixels: int = field(default=40_000_000, metadata={_READ: _whole(4096, 200_000_000)})
     import_limit_bytes: int = field(default=16 * _MIB, metadata={_READ: _whole(1024, 256 * _MIB)})
     clock_tolerance_ms: int = field(default=120_000, metadata={_READ: _whole(0, 86_400_000)})
+    accept_bps: int = field(default=8000, metadata={_READ: _whole(0, 10_000)})
     checkout_timeout_ms: int = field(default=600_000, metadata={_READ: _whole(1000, 86_400_000)})
     utc_offset_minutes: int = field(default=480, metadata={_READ: _whole(-720, 840)})
     verify_at_start: bool = field(default=True, metadata={_READ: _flag})

@@ -29,6 +29,9 @@ from engine.domain.calendar import business_day, instant_ms
 from engine.domain.errors import SettingsError
 from engine.domain.events import TrayScanned
 
+ACCEPT_BPS: Final = 6000
+"""Where right and wrong part on the fixture pictures, which are easier than real food (fixtures/README.md)."""
+
 _HOST: Final = "127.0.0.1"
 _SERVER_TRIES: Final = 600
 _BEGIN_MINUTE: Final = 10 * 60 + 58
@@ -168,6 +171,7 @@ def _start_server(options: DemoOptions, start_ms: int) -> subprocess.Popen[bytes
         "CANTEEN_PORT": str(options.port),
         "CANTEEN_CLOCK_START": datetime.fromtimestamp(start_ms / 1000, UTC).isoformat(),
         "CANTEEN_CLOCK_SPEED": str(options.speed),
+        "CANTEEN_ACCEPT_BPS": str(ACCEPT_BPS),
     }
     # A session of its own: Ctrl-C reaches the demo, which then stops the server in order.
     return subprocess.Popen([sys.executable, "-m", "api.cli", "serve"], env=environment, start_new_session=True)

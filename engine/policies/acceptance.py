@@ -77,4 +77,16 @@ def _overlap(one: Box, other: Box) -> bool:
     ) > max(one.top_px, other.top_px)
 
 
-DEFAULT_ACCEPTANCE = AcceptancePolicy(policy_id="margin-2026-11", accept_bps=8000, known_bps=3500, detector_bps=4000)
+def margin_policy(accept_bps: int) -> AcceptancePolicy:
+    """Return the policy with this limit of acceptance, in basis points; its id tells all its parameters.
+
+    >>> margin_policy(8000).policy_id
+    'margin-8000-3500-4000'
+    """
+    known_bps, detector_bps = 3500, 4000
+    return AcceptancePolicy(
+        policy_id=f"margin-{accept_bps}-{known_bps}-{detector_bps}",
+        accept_bps=accept_bps,
+        known_bps=known_bps,
+        detector_bps=detector_bps,
+    )
