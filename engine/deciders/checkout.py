@@ -173,7 +173,8 @@ def decide_scan(
 ) -> tuple[Event, ...]:
     """Take a priced reading into the session; before payment a later reading replaces the earlier one.
 
-    A session belongs to the lane that opened it: the same id from another lane is refused.
+    A session belongs to the lane that opened it: the same id from another lane is refused. Items are numbered through
+    the whole session, so that a correction of an earlier reading never hits an item of a later one.
     """
     if isinstance(state, Settled):
         raise AlreadyPaidError("This tray is paid. Start a new session with a new id for the next tray.")
@@ -188,6 +189,7 @@ def decide_scan(
         if (state.site.canteen_id, state.site.lane_id) != (site.canteen_id, site.lane_id):
             raise IllegalTransitionError("This session belongs to another lane. Use a new id for each tray.")
         scan_number, placed_at_ms = state.scan_number + 1, state.placed_at_ms
+        items = tuple(replace(item, item_id=number) for number, item in enumerate(items, start=state.next_item_id))
     return (
         TrayScanned(
             at_ms=command.at_ms,
@@ -536,7 +538,7 @@ def evolve(state: CheckoutState, event: Event) -> CheckoutState:
                 placed_at_ms=event.placed_at_ms,
                 read_at_ms=event.at_ms,
                 items=event.items,
-                next_item_id=len(event.items) + 1,
+                next_item_id=max(item.item_id for item in event.items) + 1,
                 diner=state.diner if isinstance(state, OpenCheckout) else None,
             )
         case CheckoutVoided():

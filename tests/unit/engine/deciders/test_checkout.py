@@ -26,6 +26,7 @@ from engine.domain.errors import (
     InvalidValueError,
     NotPermittedError,
     RefundExceedsPaymentError,
+    UnknownItemError,
     WrongAmountError,
 )
 from engine.domain.events import (
@@ -128,7 +129,21 @@ def test_a_second_scan_replaces_the_reading_and_keeps_diner_and_time_of_placing(
     assert [item.dish_id for item in state.items] == ["yu"]
     assert (state.scan_number, state.placed_at_ms) == (2, NOON_MS - 900)
     assert state.diner == Diner(resident_id=RESIDENT, credential_kind=CredentialKind.ELDER_CARD)
-    assert state.next_item_id == 2
+
+
+def test_a_correction_meant_for_an_earlier_scan_never_touches_an_item_of_the_later_one() -> None:
+    rescanned = (*READY, scan(sighting("yu"), unsure("doufu", "bocai")))
+
+    state = after(*rescanned)
+    assert isinstance(state, Held)
+    assert [item.item_id for item in state.items] == [4, 5]
+    for late in (correct(2, "mifan", CASHIER), remove(1, CASHIER)):
+        when(*rescanned, late).then_refused(UnknownItemError)
+    assert isinstance(after(*rescanned, correct(5, "bocai", DINER)), Scanned)
+    when(*rescanned, add("mifan"), scan(sighting("yu"))).then_types(TrayScanned)
+    again = after(*rescanned, add("mifan"), scan(sighting("yu")))
+    assert isinstance(again, Scanned)
+    assert [item.item_id for item in again.items] == [7]
 
 
 def test_a_second_scan_drops_corrections_of_the_first() -> None:

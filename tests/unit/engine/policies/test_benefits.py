@@ -322,7 +322,7 @@ def used(day: date, amount_fen: int = 300, meal: str = "lunch", rule_id: str = "
         (
             CapPeriod.WEEK,
             [used(date(2026, 11, 23)), used(date(2026, 11, 29))],
-            [used(date(2026, 11, 22)), used(date(2026, 11, 30))],
+            [used(date(2026, 11, 22)), used(date(2026, 11, 30)), used(date(2025, 11, 24))],
         ),
         (
             CapPeriod.MONTH,
