@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi_swagger import patch_fastapi
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -96,7 +97,10 @@ def create_app(container: Container) -> FastAPI:
         version=API_VERSION,
         lifespan=lifespan,
         redirect_slashes=False,
+        # The library's own page fetches its scripts from outside; the one below brings them along.
+        docs_url=None,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         exception_handlers={HTTPException: _framework_problem},
     )
     for operation, endpoint in endpoints.items():
@@ -108,6 +112,7 @@ def create_app(container: Container) -> FastAPI:
             response_class=Response,
             response_model=None,
         )
+    patch_fastapi(app, redirect_from_root_to_docs=True)
     document = build_openapi(OPERATIONS, app.version)
     app.openapi = lambda: document  # type: ignore[method-assign]  # as FastAPI's own documentation has it
     return app
