@@ -19,6 +19,8 @@ TEXT = Text().with_variant(POSTGRES_TEXT(collation="C"), "postgresql")
 """Code-point order on both databases, which is also Python's order of strings."""
 
 READ_MODELS_SCHEMA = "read_models"
+POOL_CONNECTIONS = 40
+"""A web server's worker threads (40 by default) each hold a connection while they ask."""
 _SQLITE_BUSY_MS = 30_000
 _WRITES = "read_models_write"
 
@@ -37,12 +39,17 @@ def open_read_models(url: str, schema: str = READ_MODELS_SCHEMA) -> Engine:
     if backend == "sqlite":
         if parsed.database in (None, "", ":memory:"):
             raise SettingsError("Read models need a SQLite file, not memory: give sqlite:///path/to/file.")
-        engine = create_engine(parsed, hide_parameters=True)
+        engine = create_engine(parsed, hide_parameters=True, max_overflow=POOL_CONNECTIONS)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            hide_parameters=True,
+            max_overflow=POOL_CONNECTIONS,
+        )
 
         def use_schema(connection: Any, _record: Any) -> None:
             with connection.cursor() as cursor:
@@ -59,9 +66,9 @@ def open_read_models(url: str, schema: str = READ_MODELS_SCHEMA) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin_sqlite`, DDL included
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
     cursor.execute("PRAGMA cache_size = -65536")
     cursor.execute("PRAGMA wal_autocheckpoint = 4000")
     cursor.close()

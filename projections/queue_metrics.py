@@ -9,7 +9,7 @@ lanes (`projections.queue_theory`); while a lane is never free, arrivals are hel
 lower bound (`saturated`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -63,6 +63,7 @@ _COUNTS = (
     "occupied_ms",
     "busy_ms",
 )
+_SHOWN_COUNTS = (*_COUNTS[: _COUNTS.index("recognise_ms")], "busy_ms")
 _AT = {name: index for index, name in enumerate(_COUNTS)}
 
 _BUCKETS = Table(
@@ -222,6 +223,17 @@ class _Counting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTimes:
+    """Times of sessions in milliseconds; percentiles are within 3.2 %, None when there are no sessions."""
+
+    measure: Measure
+    sessions: int
+    p50_ms: int | None
+    p90_ms: int | None
+    p95_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneBucket:
     """Five minutes at one lane, from `from_ms`. `completed` are payments, `ended` removals and voids.
 
@@ -244,6 +256,7 @@ class LaneBucket:
     completed: int
     ended: int
     busy_ms: int
+    times: tuple[ServiceTimes, ...]
 
     @property
     def utilisation(self) -> float:
@@ -254,17 +267,6 @@ class LaneBucket:
     def throughput_per_minute(self) -> float:
         """Payments per minute."""
         return self.completed / (BUCKET_MS / 60_000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceTimes:
-    """Times of sessions in milliseconds; percentiles are within 3.2 %, None when there are no sessions."""
-
-    measure: Measure
-    sessions: int
-    p50_ms: int | None
-    p90_ms: int | None
-    p95_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,47 +296,47 @@ class QueueMetricsView:
         self._engine = engine
 
     def buckets(self, *, canteen_id: str = "", lane_id: str = "", business_day: str = "") -> tuple[LaneBucket, ...]:
-        """List the buckets in which something happened, by time, canteen and lane."""
-        names = [field for field in LaneBucket.__dataclass_fields__ if field != "from_ms"]
-        asked = (
-            select(_BUCKETS.c.bucket_ms, *[_BUCKETS.c[name] for name in names])
+        """List the buckets in which something happened, with their service times, by time, canteen and lane."""
+        keys = [_HISTOGRAMS.c[name] for name in (*_KEY, "bucket_ms")]
+        timed = select(*keys, _HISTOGRAMS.c.measure, _HISTOGRAMS.c.bin, _HISTOGRAMS.c.sessions).where(
+            *_selected(_HISTOGRAMS, canteen_id, lane_id, business_day)
+        )
+        counted = (
+            select(_BUCKETS)
             .where(*_selected(_BUCKETS, canteen_id, lane_id, business_day))
             .order_by(_BUCKETS.c.bucket_ms, _BUCKETS.c.canteen_id, _BUCKETS.c.lane_id)
         )
-        with reading(self._engine, _BUCKETS) as connection:
-            found = connection.execute(asked).all()
-        return tuple(LaneBucket(from_ms=row[0], **dict(zip(names, row[1:], strict=True))) for row in found)
+        histograms: dict[tuple[Any, ...], dict[Measure, dict[int, int]]] = {}
+        with reading(self._engine, _BUCKETS, _HISTOGRAMS) as connection:
+            for *key, measure, bin_number, sessions in connection.execute(timed):
+                measures = histograms.setdefault(tuple(key), {})
+                measures.setdefault(Measure(measure), {})[bin_number] = sessions
+            found = connection.execute(counted).all()
+        return tuple(
+            LaneBucket(
+                from_ms=row.bucket_ms,
+                times=tuple(
+                    _service_times(measure, histograms.get(tuple(row[:4]), {}).get(measure, {})) for measure in Measure
+                ),
+                **{name: getattr(row, name) for name in (*_KEY, *_SHOWN_COUNTS)},
+            )
+            for row in found
+        )
 
     def service_times(
-        self, *, canteen_id: str = "", lane_id: str = "", business_day: str = "", from_ms: int | None = None
+        self, *, canteen_id: str = "", lane_id: str = "", business_day: str = ""
     ) -> tuple[ServiceTimes, ...]:
-        """Merge the histograms of the selection, one answer per measure.
-
-        Args:
-            from_ms: start of a single bucket, or None for all.
-        """
-        conditions = _selected(_HISTOGRAMS, canteen_id, lane_id, business_day)
-        if from_ms is not None:
-            conditions.append(_HISTOGRAMS.c.bucket_ms == from_ms)
+        """Merge the histograms of the selection, one answer per measure."""
         asked = (
             select(_HISTOGRAMS.c.measure, _HISTOGRAMS.c.bin, func.sum(_HISTOGRAMS.c.sessions))
-            .where(*conditions)
+            .where(*_selected(_HISTOGRAMS, canteen_id, lane_id, business_day))
             .group_by(_HISTOGRAMS.c.measure, _HISTOGRAMS.c.bin)
         )
         histograms: dict[Measure, dict[int, int]] = {measure: {} for measure in Measure}
         with reading(self._engine, _HISTOGRAMS) as connection:
             for measure, bin_number, sessions in connection.execute(asked):
                 histograms[Measure(measure)][bin_number] = int(sessions)
-        return tuple(
-            ServiceTimes(
-                measure=measure,
-                sessions=sum(counts.values()),
-                p50_ms=percentile_ms(counts, 50),
-                p90_ms=percentile_ms(counts, 90),
-                p95_ms=percentile_ms(counts, 95),
-            )
-            for measure, counts in histograms.items()
-        )
+        return tuple(_service_times(measure, counts) for measure, counts in histograms.items())
 
     def waits(self, canteen_id: str, business_day: str, *, target_wait_s: float = 60.0) -> tuple[WaitEstimate, ...]:
         """Estimate the waits of one day, from the first bucket to the last without gaps."""
@@ -345,7 +347,7 @@ class QueueMetricsView:
         intervals = []
         for from_ms, lanes in day:
             bucket_ended, bucket_occupied_ms = sums.get(from_ms, (0, 0))
-            enough = bucket_ended >= _FEWEST_SESSIONS
+            enough = bucket_ended >= _FEWEST_SESSIONS and bucket_occupied_ms > 0
             intervals.append(
                 Interval(
                     duration_s=_BUCKET_S,
@@ -380,6 +382,16 @@ class QueueMetricsView:
         )
         with reading(self._engine, _BUCKETS) as connection:
             return {bucket: (int(ended), int(occupied)) for bucket, ended, occupied in connection.execute(asked)}
+
+
+def _service_times(measure: Measure, counts: Mapping[int, int]) -> ServiceTimes:
+    return ServiceTimes(
+        measure=measure,
+        sessions=sum(counts.values()),
+        p50_ms=percentile_ms(counts, 50),
+        p90_ms=percentile_ms(counts, 90),
+        p95_ms=percentile_ms(counts, 95),
+    )
 
 
 def _day_of(buckets: Sequence[LaneBucket]) -> list[tuple[int, list[LaneBucket]]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from engine.application.log import EventLog
 from engine.domain.errors import ProjectionError
@@ -268,7 +268,15 @@ class ProjectionRunner:
                     live = find_locked(connection, feed.projection, Role.LIVE)
                     if live is None or live.position <= shadow.position:
                         self._claim(connection, feed, shadow, shadow.position, shadow.anchor)
-                        swap_in(connection, feed.projection)
+                        try:
+                            swap_in(connection, feed.projection)
+                        except OperationalError as error:
+                            name = feed.projection.name
+                            raise ProjectionError(
+                                f"The tables of {name} are being read (by a verification?) and cannot be swapped now; "
+                                "rebuild it again later.",
+                                projection=name,
+                            ) from error
                         swapped = True
             self._note_progress(feed, shadow, 0)
         return shadow.position

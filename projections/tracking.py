@@ -36,6 +36,8 @@ class Role(StrEnum):
     SHADOW = "shadow"
 
 
+SWAP_WAIT_S = 5
+
 SUFFIX = {Role.LIVE: "", Role.SHADOW: "__shadow"}
 
 _TRACKING = Table(
@@ -177,7 +179,13 @@ def drop_tables(connection: Connection, projection: Projection, role: Role) -> N
 
 
 def swap_in(connection: Connection, projection: Projection) -> None:
-    """Put the shadow tables in the place of the live ones; all in the caller's transaction."""
+    """Put the shadow tables in the place of the live ones; all in the caller's transaction.
+
+    On PostgreSQL this waits for whoever reads the live tables; everybody who comes later waits behind it, so it
+    gives up after SWAP_WAIT_S.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = '{SWAP_WAIT_S}s'"))
     drop_tables(connection, projection, Role.LIVE)
     for table in projection.tables:
         connection.execute(text(f'ALTER TABLE "{table.name}{SUFFIX[Role.SHADOW]}" RENAME TO "{table.name}"'))

@@ -60,6 +60,8 @@ def test_percentiles_of_lanes_and_buckets_merge(read_models: Engine) -> None:
     assert merged.sessions == 20
     assert merged.p50_ms == pytest.approx(5_000, rel=0.032)
     assert merged.p95_ms == pytest.approx(60_000, rel=0.032)
+    first = next(bucket for bucket in view.buckets(lane_id="lane-0"))
+    assert {row.measure: row.sessions for row in first.times}[Measure.SERVICE] == first.completed
     one = {row.measure: row for row in view.service_times(lane_id="lane-0")}[Measure.OCCUPIED]
     assert one.sessions == 10
 

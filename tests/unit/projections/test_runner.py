@@ -9,8 +9,10 @@ from sqlalchemy import Engine, inspect
 
 from engine.application.log import RecordedEvent
 from engine.domain.errors import ProjectionError
+from projections import tracking
 from projections.catalogue import build_projections
 from projections.checkout_totals import CheckoutTotalsProjection, CheckoutTotalsView
+from projections.database import reading
 from projections.open_checkouts import OpenCheckoutsProjection
 from projections.rows import Rows
 from projections.runner import ProjectionRunner, RunState
@@ -280,6 +282,24 @@ def test_a_rebuild_gives_way_to_another_process_that_begins_one(read_models: Eng
     live = stored_rows(read_models, projections)
     first.rebuild("queue_metrics")
     assert stored_rows(read_models, projections) == live
+
+
+def test_a_rebuild_that_cannot_swap_because_of_a_long_reader_says_so(
+    read_models: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if read_models.dialect.name == "sqlite":
+        pytest.skip("readers of SQLite keep their own state of the file and hold up nobody")
+    monkeypatch.setattr(tracking, "SWAP_WAIT_S", 1)
+    log = MemoryLog(busy_lunch(4))
+    projection = CheckoutTotalsProjection()
+    runner = ProjectionRunner(log, read_models, [projection])
+    runner.catch_up()
+    before = stored_rows(read_models, [projection])
+    with reading(read_models, *projection.tables), pytest.raises(ProjectionError, match="being read"):
+        runner.rebuild(projection.name)
+    assert stored_rows(read_models, [projection]) == before
+    runner.rebuild(projection.name)
+    assert stored_rows(read_models, [projection]) == before
 
 
 def test_rebuilding_an_unknown_model_says_which_there_are(read_models: Engine) -> None:
