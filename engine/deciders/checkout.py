@@ -174,7 +174,7 @@ def decide_scan(
     """Take a priced reading into the session; before payment a later reading replaces the earlier one.
 
     A session belongs to the lane that opened it: the same id from another lane is refused. Items are numbered through
-    the whole session, so that a correction of an earlier reading never hits an item of a later one.
+    the whole session, so that a correction of an earlier reading never hits an item of a later one (decision E4).
     """
     if isinstance(state, Settled):
         raise AlreadyPaidError("This tray is paid. Start a new session with a new id for the next tray.")
@@ -210,6 +210,8 @@ def decide_scan(
 
 def decide_correction(state: CheckoutState, command: CorrectDish, menu: Mapping[str, MenuItem]) -> tuple[Event, ...]:
     """Record what an item is. A diner may choose among an uncertain item's look-alikes; staff may name any dish.
+
+    Source: decisions E5 and D4.
 
     Raises:
         NotPermittedError: a diner names a dish outside the look-alikes, or touches an item that is not in doubt.
@@ -309,7 +311,9 @@ def require_payable(state: CheckoutState) -> Scanned:
 def decide_payment(
     state: CheckoutState, command: PayCheckout, *, bill: Bill, face_consent_id: str = "", payer_resident_id: str = ""
 ) -> tuple[Event, ...]:
-    """Settle the bill: the benefits that were applied, then the payment.
+    """Settle the bill: the benefits that were applied, then the payment, which carries the whole bill.
+
+    Source: decisions E2 and D2.
 
     Args:
         bill: computed now for the identified diner; the command must name exactly its own part.
@@ -472,7 +476,7 @@ def require_refundable(state: CheckoutState, command: RefundCheckout) -> tuple[S
 
 
 def decide_refund(state: CheckoutState, command: RefundCheckout, *, kept: Bill) -> tuple[PaymentRefunded]:
-    """Give back the difference between what is posted and what the kept items cost."""
+    """Give back the difference between what is posted and what the kept items cost (decision E3)."""
     settled, kept_item_ids = require_refundable(state, command)
     gone = tuple(line.item_id for line in settled.remaining.lines if line.item_id not in kept_item_ids)
     reason = _checked_reason(command.reason)

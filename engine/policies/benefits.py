@@ -69,7 +69,7 @@ def rules_in_force(rules: Iterable[BenefitRule], day: date) -> tuple[BenefitRule
     """Return the rules that hold on a day, in the order in which they apply.
 
     Of one id the highest version that has begun counts. Once it ends, no earlier version comes back: that is how a
-    rule without an end is ended.
+    rule without an end is ended (decision E8).
     """
     newest: dict[str, BenefitRule] = {}
     for rule in rules:
@@ -287,6 +287,8 @@ def remaining_bill(original: Bill, kept_item_ids: frozenset[int], rules: Sequenc
     The rules that were applied then are applied again, in the versions stored with the bill, to the smaller sum:
     a threshold that is no longer reached gives its benefit back. No benefit grows, and the diner never owes more
     than was paid; where re-evaluation would ask for more, the last stages keep part of their benefit instead.
+
+    Source: decisions E3 and P3.
 
     Args:
         original: the bill as last posted (after earlier refunds).

@@ -114,7 +114,10 @@ class TraySessionHandlers:
         return self._paid(states, command, self._known_session(states, command.checkout_id), (), from_wallet=True)
 
     def pay_by_face(self, command: commands.PayByFace, states: States) -> Decision:
-        """Take the bill from the wallet of the person whose face it is, identifying the diner on the way."""
+        """Take the bill from the wallet of the person whose face it is, identifying the diner on the way.
+
+        Source: decision E6.
+        """
         state = self._known_session(states, command.checkout_id)
         session = checkout.require_payable(state)
         events: tuple[Event, ...] = ()
