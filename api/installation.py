@@ -33,7 +33,8 @@ def open_installed_store(settings: Settings) -> EventStore:
         SettingsError: a path, a key file or the database's address cannot be used.
         StoreUnavailableError: the database cannot be opened.
     """
-    return open_store(StoreSettings(url=settings.store_url, pepper=derived_key(settings, b"command bodies")))
+    pepper = derived_key(settings, b"command bodies")
+    return open_store(StoreSettings(url=settings.store_url, pepper=pepper, lock_timeout_s=settings.lock_timeout_s))
 
 
 def open_person_vault(settings: Settings) -> PersonVault:

@@ -79,6 +79,7 @@ class Settings:
     recognition_threads: int = field(default=1, metadata={_READ: _whole(1, 64)})
     recognition_workers: int = field(default=2, metadata={_READ: _whole(1, 64)})
     recognition_queue_limit: int = field(default=16, metadata={_READ: _whole(1, 1000)})
+    lock_timeout_s: int = field(default=5, metadata={_READ: _whole(1, 60)})
     command_queue_limit: int = field(default=1024, metadata={_READ: _whole(1, 100_000)})
     event_stream_limit: int = field(default=64, metadata={_READ: _whole(1, 10_000)})
     body_limit_bytes: int = field(default=256 * 1024, metadata={_READ: _whole(1024, 16 * _MIB)})

@@ -76,11 +76,13 @@ async def import_residents(call: Call) -> Response:
     work = _Import(call.container, command_id, at_ms, call.key.actor, hashlib.sha256(content).digest(), tally)
     # The first line carries the client's own key: with another file under the same key, nothing is done at all.
     replayed = await work.take(listed.residents[0], command_id)
-    for start in range(1, len(listed.residents), _AT_ONCE):
+    # A list must not push the lanes' commands out of the queue; if they push it out, the same request goes on later.
+    at_once = max(1, min(_AT_ONCE, call.container.settings.command_queue_limit // 4))
+    for start in range(1, len(listed.residents), at_once):
         await asyncio.gather(
             *(
                 work.take(resident, f"{command_id}/{resident.line}")
-                for resident in listed.residents[start : start + _AT_ONCE]
+                for resident in listed.residents[start : start + at_once]
             )
         )
     return answered(asdict(tally), replayed=replayed)

@@ -28,8 +28,9 @@ LUNCH = datetime.fromisoformat(f"{DAY}T11:30:00+08:00")
 CANTEEN, LANE, OTHER_LANE = "lanxi", "lanxi-1", "lanxi-2"
 MENU_PATH = f"/v1/canteens/{CANTEEN}/menus/{DAY}/lunch"
 SHA = "ab" * 32
-RESIDENTS = """external_id,name,birth_date,household_city,residence_district,welfare_class,elder_card,elder_card_status,\
-elder_card_valid_until,face_token,face_consent_id,wallet_qr,balance_fen
+RESIDENTS = """\
+external_id,name,birth_date,household_city,residence_district,welfare_class,\
+elder_card,elder_card_status,elder_card_valid_until,face_token,face_consent_id,wallet_qr,balance_fen
 T-1,测试甲,1950-03-08,上海市,普陀区,A,EC-1,active,2030-12-31,FACE-1,consent-1,QR-1,5000
 T-2,测试乙,1990-03-08,上海市,普陀区,,,,,FACE-2,consent-2,QR-2,150
 T-3,测试丙,1948-03-08,上海市,普陀区,,EC-3,lost,2030-12-31,,,QR-3,5000
