@@ -49,6 +49,17 @@ _LOG_END = """
     LEFT JOIN (SELECT sequence, last_position, chain_hash FROM commands ORDER BY sequence DESC LIMIT 1) AS head ON TRUE
 """
 
+# Each stream's snapshot, then its events after that, in one round trip.
+_STREAM_ROWS = """
+    SELECT NULL::bigint AS position, stream, version, NULL AS topic, state, shape, seal
+    FROM snapshots WHERE stream = ANY(%(streams)s)
+    UNION ALL
+    SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, NULL, NULL
+    FROM stored_events e LEFT JOIN snapshots s ON s.stream = e.originator_id
+    WHERE e.originator_id = ANY(%(streams)s) AND e.originator_version > COALESCE(s.version, 0)
+    ORDER BY stream, position NULLS FIRST
+"""
+
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS commands (
         sequence BIGSERIAL PRIMARY KEY,
@@ -266,22 +277,11 @@ class PostgresReader:
     def stream_rows(self, streams: Collection[str]) -> dict[str, StreamRows]:
         """Return what rebuilds each of the streams, in one round trip; a stream without events gives empty rows."""
         found = {stream: StreamRows(None, []) for stream in streams}
-        with self._connection(self._idle) as connection, connection.pipeline():
-            snapshots, events = connection.cursor(binary=True), connection.cursor(binary=True)
-            snapshots.execute(
-                "SELECT stream, version, shape, state, seal FROM snapshots WHERE stream = ANY(%s)", (list(found),)
-            )
-            events.execute(
-                "SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state"
-                " FROM stored_events e LEFT JOIN snapshots s ON s.stream = e.originator_id"
-                " WHERE e.originator_id = ANY(%s) AND e.originator_version > COALESCE(s.version, 0)"
-                " ORDER BY e.originator_id, e.originator_version",
-                (list(found),),
-            )
-            for row in snapshots.fetchall():
-                found[row[0]] = StreamRows(SnapshotRow._make(row), [])
-            for row in events.fetchall():
-                found[row[1]].events.append(EventRow._make(row))
+        for position, stream, version, topic, state, shape, seal in self._query(_STREAM_ROWS, {"streams": list(found)}):
+            if position is None:
+                found[stream] = StreamRows(SnapshotRow(stream, version, shape, state, seal), [])
+            else:
+                found[stream].events.append(EventRow(position, stream, version, topic, state))
         return found
 
     def command_rows(self, after_sequence: int, limit: int) -> list[CommandRow]:
@@ -343,7 +343,7 @@ class PostgresReader:
             while idle:
                 idle.pop().close()
 
-    def _query(self, statement: str, values: Sequence[Any]) -> list[Any]:
+    def _query(self, statement: str, values: Sequence[Any] | dict[str, Any]) -> list[Any]:
         with self._connection(self._idle) as connection:
             return connection.cursor(binary=True).execute(SQL(statement), values).fetchall()
 

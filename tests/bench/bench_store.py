@@ -46,6 +46,8 @@ EXAMPLE = {type(example): example for example in EXAMPLES}
 SESSION_EVENTS = (EXAMPLE[DishAdded], EXAMPLE[DinerIdentified])
 WALLET_EVENTS = (EXAMPLE[WalletCharged],)
 ENTITLEMENT_EVENTS = (EXAMPLE[CredentialBlocked],)
+YOUNG_EVENTS = 1_000
+GROWN_EVENTS = 40_000
 FLATNESS_CALLERS = 32
 FLATNESS_COMMANDS = 2_000
 FILL_COMMANDS_AT_ONCE = 1_000
@@ -366,31 +368,34 @@ def timed(url: str, writer: CommandWriter, numbers: Iterator[int]) -> tuple[floa
     )
 
 
-def flatness(title: str, fresh: Callable[[], Any], url: str, events: int, rounds: int) -> None:
-    """Print the cost of a command on a log of a thousand events beside a log of many."""
-    young: list[tuple[float, float]] = []
-    old: list[tuple[float, float]] = []
-    with opened(url) as (store, writer):
-        started_s = perf_counter()
-        fill(writer, 0, events // 4)
-        filled_s = perf_counter() - started_s
-        numbers = count(events // 4)
+def flatness(title: str, fresh: Callable[[], Any], urls: dict[int, str], rounds: int) -> None:
+    """Print the cost of a command on a log of a thousand events beside logs of many.
+
+    Args:
+        fresh: gives the address of an empty store.
+        urls: the addresses of empty stores by the number of events to fill them with.
+    """
+    measured: dict[int, list[tuple[float, float]]] = {YOUNG_EVENTS: [], **{events: [] for events in urls}}
+    with ExitStack() as stack:
+        grown: dict[int, tuple[CommandWriter, Iterator[int]]] = {}
+        for events, url in urls.items():
+            _, writer = stack.enter_context(opened(url))
+            fill(writer, 0, events // 4)
+            grown[events] = (writer, count(events // 4))
         for _ in range(rounds):
             with fresh() as young_url, opened(young_url) as (_, young_writer):
-                fill(young_writer, 0, 250)
-                young.append(timed(young_url, young_writer, count(250)))
-            old.append(timed(url, writer, numbers))
-        stored = store.log.head_position()
-    ratios = [later[0] / earlier[0] for earlier, later in zip(young, old, strict=True)]
-    print(
-        f"\n{title}: cost of a command, {FLATNESS_CALLERS} callers, median of {rounds} rounds"
-        f"\n  log of 1,000 events:     {median(y[0] for y in young):7.1f} us"
-        f" ({median(y[1] for y in young):.1f} us of processor)"
-        f"\n  log of {events:>9,} events: {median(o[0] for o in old):7.1f} us"
-        f" ({median(o[1] for o in old):.1f} us of processor); {stored:,} at the end"
-        f"\n  later / earlier: {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f});"
-        f" filled at {events / filled_s:,.0f} events/s"
-    )
+                fill(young_writer, 0, YOUNG_EVENTS // 4)
+                measured[YOUNG_EVENTS].append(timed(young_url, young_writer, count(YOUNG_EVENTS // 4)))
+            for events, (writer, numbers) in grown.items():
+                measured[events].append(timed(urls[events], writer, numbers))
+    print(f"\n{title}: cost of a command by events in the log, {FLATNESS_CALLERS} callers, median of {rounds} rounds")
+    print(f"{'events':>10}{'us':>8}{'us of processor':>18}{'against 1,000 events':>32}")
+    for events, each in measured.items():
+        ratios = [own[0] / young[0] for own, young in zip(each, measured[YOUNG_EVENTS], strict=True)]
+        print(
+            f"{events:>10,}{median(wall for wall, _ in each):>8.1f}{median(used for _, used in each):>18.1f}"
+            f"{median(ratios):>14.3f}x ({min(ratios):.3f} to {max(ratios):.3f})"
+        )
 
 
 def main() -> None:
@@ -425,7 +430,8 @@ def main() -> None:
             def fresh_file() -> Iterator[str]:
                 yield f"sqlite:///{next(files)}"
 
-            flatness("SQLite", fresh_file, f"sqlite:///{next(files)}", events, 2 * options.rounds + 1)
+            urls = {size: f"sqlite:///{next(files)}" for size in (GROWN_EVENTS, events)}
+            flatness("SQLite", fresh_file, urls, 2 * options.rounds + 1)
         if options.only != "sqlite":
             with PostgresServer() as server, ExitStack() as stack:
                 with psycopg.connect(server.url) as connection:
@@ -450,13 +456,8 @@ def main() -> None:
                     ),
                 }
                 compare("PostgreSQL", systems, options.seconds, options.rounds)
-                flatness(
-                    "PostgreSQL",
-                    server.database,
-                    stack.enter_context(server.database()),
-                    events,
-                    2 * options.rounds + 1,
-                )
+                urls = {size: stack.enter_context(server.database()) for size in (GROWN_EVENTS, events)}
+                flatness("PostgreSQL", server.database, urls, 2 * options.rounds + 1)
 
 
 if __name__ == "__main__":
