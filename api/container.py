@@ -196,11 +196,11 @@ class Container:
             queue=QueueMetricsView(engine),
             open_checkouts=OpenCheckoutsView(engine),
         )
-        timeouts = VoidCheckoutOnTimeout(
+        self.timeouts = VoidCheckoutOnTimeout(
             self.views.open_checkouts, self.writer, self.clock, timeout_ms=self.settings.checkout_timeout_ms
         )
-        timeouts.start()
-        closing.append(timeouts.stop)
+        self.timeouts.start()
+        closing.append(self.timeouts.stop)
 
     def stop(self) -> None:
         """Finish what was accepted and close everything."""

@@ -15,6 +15,7 @@ from engine.application.store import EventStore, StoreSettings, open_store
 from engine.application.vault import MASTER_KEY_BYTES, PersonVault
 from engine.domain.errors import SettingsError
 
+SQLITE: Final = "sqlite:///"
 ADMIN_KEY_FILE: Final = "admin.key"
 PERSON_KEYS_FILE: Final = "person-keys.sqlite3"
 _MS_PER_S: Final = 1000
@@ -35,6 +36,21 @@ def open_installed_store(settings: Settings) -> EventStore:
     """
     pepper = derived_key(settings, b"command bodies")
     return open_store(StoreSettings(url=settings.store_url, pepper=pepper, lock_timeout_s=settings.lock_timeout_s))
+
+
+def open_existing_store(settings: Settings) -> EventStore:
+    """Open a store that is there to be looked at; the caller closes it. A mistyped folder does not become a new store.
+
+    Raises:
+        SettingsError: there is no store, or a key file or the database's address cannot be used.
+        StoreUnavailableError: the database cannot be opened.
+    """
+    file = settings.store_url.removeprefix(SQLITE)
+    if file != settings.store_url and not Path(file).is_file():
+        raise SettingsError(f"There is no store at {file}. Give its folder with --data-dir or CANTEEN_DATA_DIR.")
+    if not settings.key_path.is_file():
+        raise SettingsError(f"There is no key at {settings.key_path}. Give the store's folder with --data-dir.")
+    return open_installed_store(settings)
 
 
 def open_person_vault(settings: Settings) -> PersonVault:

@@ -6,7 +6,7 @@ CHECKOUT_ID: Final = "0199a5c2-7c1e-7a40-9f53-2b6f0d1c8e11"
 COMMAND_ID: Final = "0199a5c2-8a02-7d11-8c3e-5f0e6a9b7d42"
 RESIDENT_ID: Final = "5d1f0c7e9a3b4c6d8e2f1a0b9c8d7e6f"
 AT_MS: Final = 1_795_490_700_000
-_SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 CANTEEN: Final[dict[str, Any]] = {
     "canteen_id": "lanxi",
@@ -45,7 +45,7 @@ TERMINAL_SCAN: Final[dict[str, Any]] = {
     "occurred_at_ms": AT_MS + 700,
     "menu_version": 1,
     "reading": {
-        "photo_sha256": _SHA256,
+        "photo_sha256": SHA256,
         "width_px": 1280,
         "height_px": 960,
         "sightings": [
@@ -58,7 +58,7 @@ TERMINAL_SCAN: Final[dict[str, Any]] = {
                 ],
             }
         ],
-        "models": [{"name": "dish_detector", "sha256": _SHA256}],
+        "models": [{"name": "dish_detector", "sha256": SHA256}],
         "timings": {"decode_us": 9000, "detect_us": 16000, "embed_us": 30000, "match_us": 300},
     },
 }

@@ -8,6 +8,7 @@ from api import schemas
 from api.metrics import CONTENT_TYPE
 from api.problems import PROBLEM_KINDS, ProblemKind
 from api.request_errors import EventStreamsFullError, ParameterInvalidError
+from api.routes import examples
 from api.routes.call import Call, answered, whole_number
 from api.routes.operation import ANYBODY, KITCHEN, OFFICE, Content, Operation, Parameter
 from api.routes.parameters import filter_by, path_id
@@ -80,7 +81,7 @@ def _told(kind: ProblemKind) -> dict[str, Any]:
 _HEALTH: Final[dict[str, Any]] = {
     "status": "ok",
     "faults": [],
-    "store": {"database": "sqlite", "head_position": 4711, "chain_head": "9f86d081884c7d65"},
+    "store": {"database": "sqlite", "head_position": 4711, "chain_head": examples.SHA256},
     "writer": {
         "accepting": True,
         "queue_depth": 0,
@@ -89,7 +90,7 @@ _HEALTH: Final[dict[str, Any]] = {
         "batch_p95_us": 2400,
     },
     "read_models": [{"name": "checkout_totals", "state": "live", "lag": 0}],
-    "models": [{"name": "dish_detector", "sha256": "9f86d081884c7d65"}],
+    "models": [{"name": "dish_detector", "sha256": examples.SHA256}],
     "recognition": {"in_hand": 0, "limit": 16},
 }
 

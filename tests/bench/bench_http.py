@@ -254,7 +254,7 @@ def _measure(port: int, data_dir: Path, connections: int, seconds: float, rounds
         empty.append(load.rate(no_ops))
         paid.append(load.rate(lambda: checkouts(key, f"bench-{os.getpid()}", numbers)))
     print(
-        f"\n{connections} connections, {rounds} rounds of {seconds:g} s, {os.cpu_count()} cores, SQLite synchronous=FULL"
+        f"\n{connections} connections, {rounds} rounds of {seconds:g} s, {os.cpu_count()} cores, SQLite, each commit synced"
     )
     print(f"{'what':34} {'requests/s':>10} {'lowest':>8} {'highest':>8} {'p50 ms':>8} {'p95 ms':>8}")
     _print("no-op (GET /live)", empty)

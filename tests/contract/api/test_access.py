@@ -47,7 +47,14 @@ ALLOWED = {
     ("GET", "/health"): ANYBODY,
     ("GET", "/problems/{code}"): ANYBODY,
 }
-DOCUMENTATION = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
+DOCUMENTATION = {
+    "/",
+    "/docs",
+    "/openapi.json",
+    "/swagger/swagger-ui-bundle.js",
+    "/swagger/swagger-ui.css",
+    "/swagger/favicon-32x32.png",
+}
 IN_PATH = {
     "checkout_id": "nobodys-tray",
     "item_id": "1",
@@ -67,7 +74,6 @@ def routes() -> list[tuple[str, str]]:
     for route in app.routes:
         path = str(getattr(route, "path", ""))
         if path in DOCUMENTATION:
-            assert not isinstance(route, APIRoute)
             continue
         assert isinstance(route, APIRoute), f"{path} is no operation"
         assert route.methods is not None

@@ -12,7 +12,9 @@ from tests.support.served_canteen import FIXTURES
 TODAY = date(2026, 11, 24)
 
 
-def read(*lines: str, header: str = "external_id,name,birth_date,elder_card,face_token,face_consent_id") -> ResidentList:
+def read(
+    *lines: str, header: str = "external_id,name,birth_date,elder_card,face_token,face_consent_id"
+) -> ResidentList:
     return read_residents("\n".join((header, *lines)).encode(), TODAY)
 
 
