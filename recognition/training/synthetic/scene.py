@@ -146,18 +146,22 @@ def _set_out(
 def _plates(
     surface: Surface, rng: np.random.Generator, x: float, y: float, dishes: tuple[str, ...]
 ) -> list[tuple[str, Slot]]:
-    put_flat_tray(surface, rng, x_mm=x, y_mm=y, width_mm=470, depth_mm=340, colour="#7c4a32")
-    spots = [(x + dx * 142, y + dy * 72) for dy in (-1, 1) for dx in (-1, 0, 1)]
+    put_flat_tray(surface, rng, x_mm=x, y_mm=y, width_mm=428, depth_mm=300, colour="#8d9296")
+    spots = [(x + dx * 133, y + dy * 67) for dy in (-1, 1) for dx in (-1, 0, 1)]
     if len(dishes) <= 3 and rng.random() < 0.5:
-        spots = [(x - 115, y - 55), (x + 40, y - 68), (x - 30, y + 75), (x + 130, y + 62)]
+        spots = [(x - 110, y - 50), (x + 30, y - 64), (x - 25, y + 68), (x + 125, y + 56)]
     chosen = [spots[k] for k in rng.permutation(len(spots))]
+    if len(dishes) > len(chosen):
+        raise ValueError(f"plates_on_tray has {len(chosen)} places, not enough for {len(dishes)}: {dishes}")
     placed: list[tuple[str, Slot]] = []
     for dish, (spot_x, spot_y) in zip(dishes, chosen, strict=False):
-        at_x, at_y = spot_x + rng.normal(0, 3), spot_y + rng.normal(0, 3)
-        if dish == "mifan" or RECIPES[dish].needs_bowl:
-            slot = put_bowl(surface, rng, x_mm=at_x, y_mm=at_y, radius_mm=56, tall_mm=44, ring="#2c4f94")
+        at_x, at_y = spot_x + rng.normal(0, 1.5), spot_y + rng.normal(0, 1.5)
+        if dish == "mifan":
+            slot = put_bowl(surface, rng, x_mm=at_x, y_mm=at_y, radius_mm=60, tall_mm=42, ring=None, colour="#5d3c28")
+        elif RECIPES[dish].needs_bowl:
+            slot = put_bowl(surface, rng, x_mm=at_x, y_mm=at_y, radius_mm=58, tall_mm=42, ring="#2c4f94")
         else:
-            slot = put_plate(surface, rng, x_mm=at_x, y_mm=at_y, radius_mm=68, ring="#2c4f94")
+            slot = put_plate(surface, rng, x_mm=at_x, y_mm=at_y, radius_mm=65, ring="#2c4f94")
         placed.append((dish, slot))
     return placed
 
@@ -193,7 +197,8 @@ def photograph_tray(
             lay_spoon(surface, middle_x + rng.normal(0, 40), middle_y + 176, rng.normal(0, 0.08))
     if napkin_over is not None:
         hidden = placed[napkin_over][1]
-        lean = rng.uniform(0, 2 * np.pi)
+        # Towards the middle, so that the napkin does not hang off the table.
+        lean = np.arctan2(middle_y - hidden.y_mm, middle_x - hidden.x_mm) + rng.normal(0, 0.4)
         drop_napkin(
             surface,
             rng,
@@ -211,7 +216,7 @@ def photograph_tray(
         target_x_mm=aim_x + rng.normal(0, 8),
         target_y_mm=middle_y + rng.normal(0, 6),
         roll=rng.normal(0, 0.055),
-        span_mm=rng.uniform(455, 500) if crockery != "plates_on_tray" else rng.uniform(500, 525),
+        span_mm=rng.uniform(450, 490),
         width_px=width_px,
         height_px=height_px,
     )
