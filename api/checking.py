@@ -1,44 +1,107 @@
 """Checks a store against itself, and builds its read models again, beside a running server or without one."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from api.installation import open_installed_store
+from api.installation import open_existing_store
 from api.settings import Settings
 from engine.application.chain import ChainReport
 from engine.application.store import EventStore
 from engine.domain.errors import SettingsError
 from projections.catalogue import build_projections
-from projections.database import open_read_models
+from projections.database import open_read_models, reading, writing
+from projections.projection import Projection
 from projections.runner import ProjectionRunner
-from projections.verification import VerificationReport, verify
+from projections.tracking import Role, find, prepare_tracking
+from projections.verification import ModelVerification, VerificationReport, verify
 
 Told = Callable[[int, int], None]
+
+_DIFFERENCES_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What the check of a whole store came to."""
+    """What the check of a whole store came to. `models` is empty if they were not compared because the log is broken.
+
+    `strangers` are read models that know events which the log does not have: its end was cut off or exchanged.
+    """
 
     chain: ChainReport
     models: VerificationReport
+    strangers: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
         """Whether the chain is intact and every read model says what the log says."""
-        return self.chain.intact and self.models.agrees
+        return self.chain.intact and not self.strangers and self.models.agrees
+
+    @property
+    def findings(self) -> list[str]:
+        """Say what is wrong and where, in a line each."""
+        told = []
+        if not self.chain.intact:
+            told.append(
+                f"log, position {self.chain.first_bad_position}: {self.chain.finding} Read models were not compared "
+                "and stay as they are. Stop the server and restore a backup."
+            )
+        told += list(self.strangers)
+        for model in self.models.models:
+            told += _model_findings(model)
+        return told
+
+
+def _model_findings(model: ModelVerification) -> list[str]:
+    if model.agrees:
+        return []
+    told = [f"{model.name}: {model.problem}"] if model.problem else []
+    for difference in model.differences[:_DIFFERENCES_TOLD]:
+        key = ", ".join(map(str, difference.key))
+        told.append(
+            f"{model.name}, {difference.table} ({key}): {difference.live or 'no row'}; by the log it has to be "
+            f"{difference.rebuilt or 'no row'}"
+        )
+    more = model.differing_rows - min(len(model.differences), _DIFFERENCES_TOLD)
+    if more > 0:
+        told.append(f"{model.name}: {more} more rows differ")
+    if not model.totals_agree:
+        told.append(f"{model.name}: its money {model.totals} is not what a count of the log gives, {model.counted}")
+    return [*told, f"{model.name}: mend it with `canteen rebuild {model.name}`"]
 
 
 def check_store(settings: Settings, told: Told) -> Checked:
-    """Check the hash chain, bring the read models up to date if no server does, and compare them with the log."""
+    """Check the hash chain, bring the read models up to date if no server does, and compare them with the log.
+
+    A log that is broken or was cut off changes no read model: what they know may be all that is left.
+    """
     with _opened(settings) as (store, engine):
+        projections = build_projections(settings.utc_offset_minutes)
+        strangers = _strangers(store, engine, projections)
         chain = store.verify_chain(told)
-        projections = build_projections()
+        if strangers or not chain.intact:
+            return Checked(chain=chain, models=VerificationReport(models=()), strangers=strangers)
         ProjectionRunner(store.log, engine, projections).catch_up()
         return Checked(chain=chain, models=verify(store.log, engine, projections, lambda _, at, end: told(at, end)))
+
+
+def _strangers(store: EventStore, engine: Engine, projections: Sequence[Projection]) -> tuple[str, ...]:
+    with writing(engine) as connection:
+        prepare_tracking(connection)
+    with reading(engine) as connection:
+        tracks = [(projection.name, find(connection, projection, Role.LIVE)) for projection in projections]
+    # The head is read after the read models' positions: a running server may append and apply meanwhile.
+    head = store.log.head_position()
+    return tuple(
+        f"{name} knows the log up to position {track.position}, but the log ends at {head}: its end is missing. "
+        "Restore a backup before anything else is started on it."
+        if track.position > head
+        else f"{name} was built from another log: position {track.anchor.position} holds another event than it read."
+        for name, track in tracks
+        if track is not None and (track.position > head or not track.anchor.holds_in(store.log))
+    )
 
 
 def rebuild_models(settings: Settings, names: Collection[str], told: Told) -> Iterator[tuple[str, int]]:
@@ -47,7 +110,7 @@ def rebuild_models(settings: Settings, names: Collection[str], told: Told) -> It
     Raises:
         SettingsError: a name is not that of a read model.
     """
-    projections = build_projections()
+    projections = build_projections(settings.utc_offset_minutes)
     known = [projection.name for projection in projections]
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -60,7 +123,7 @@ def rebuild_models(settings: Settings, names: Collection[str], told: Told) -> It
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[EventStore, Engine]]:
-    store = open_installed_store(settings)
+    store = open_existing_store(settings)
     engine = open_read_models(settings.views_url)
     try:
         yield store, engine

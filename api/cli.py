@@ -1,17 +1,19 @@
 """The command `canteen`: serve, check, load and read trays. Settings come from CANTEEN_* variables (api/README.md)."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
 import uvicorn
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -19,12 +21,13 @@ from api.app import create_app
 from api.checking import Checked, check_store, rebuild_models
 from api.container import Container
 from api.demo.run import DemoOptions, play_demo
+from api.installation import ADMIN_KEY_FILE
 from api.local_api import use_local_api
 from api.reading_photos import PhotoReading, read_photos
 from api.settings import Settings
-from api.street_files import read_dishes, read_menus, read_street
+from api.street_files import read_canteens, read_dishes, read_menus
 from api.street_loading import LoadingRefusedError, StreetLoader
-from engine.domain.errors import CanteenError
+from engine.domain.errors import CanteenError, UnknownCanteenError
 from engine.domain.menu import MenuItem
 from engine.domain.money import yuan
 
@@ -41,12 +44,21 @@ app.add_typer(importing, name="import")
 _OUT: Final = Console()
 _ERR: Final = Console(stderr=True)
 _STREET: Final = Path("fixtures/street")
+_FINDINGS_SHOWN: Final = 50
 
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Where the store lies; default CANTEEN_DATA_DIR or var/.", show_default=False),
 ]
-Day = Annotated[str, typer.Option(help="Business day as YYYY-MM-DD; default today at the canteen.", show_default=False)]
+Day = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="YYYY-MM-DD",
+        help="Business day; default today at the canteen.",
+        show_default=False,
+    ),
+]
 
 
 def main() -> None:
@@ -54,13 +66,19 @@ def main() -> None:
     try:
         app()
     except LoadingRefusedError as error:
-        _ERR.print(f"[bold red]拒绝 · refused[/] {error.message}", highlight=False)
-        for finding in error.problem.get("findings", [])[:50]:
-            _ERR.print(f"  line {finding['line']}, {finding['column']}: {finding['message']}", highlight=False)
-        sys.exit(1)
+        _fail("拒绝 · refused", error.message, error.findings)
     except CanteenError as error:
-        _ERR.print(f"[bold red]{error.code}[/] {error.message}", highlight=False)
-        sys.exit(1)
+        _fail(error.code, error.message)
+
+
+def _fail(what: str, message: str, findings: Sequence[str] = ()) -> NoReturn:
+    # A path or a message may hold what looks like markup.
+    _ERR.print(f"[bold red]{what}[/] {escape(message)}", highlight=False, soft_wrap=True)
+    for finding in findings[:_FINDINGS_SHOWN]:
+        _ERR.print(f"  {escape(finding)}", highlight=False, soft_wrap=True)
+    if len(findings) > _FINDINGS_SHOWN:
+        _ERR.print(f"  ... and {len(findings) - _FINDINGS_SHOWN} more")
+    sys.exit(1)
 
 
 # --- serving and checking ---------------------------------------------------------------------------------------
@@ -72,10 +90,19 @@ def serve(data_dir: DataDir = None) -> None:
 
     The first start writes a master key and the first administrator's key (admin.key) into the data directory.
     """
+    # What ends a service in order: the server finishes the requests in hand, then everything is closed below.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = _settings(data_dir)
     container = Container(settings)
     with _bar("检查日志 · checking the log") as told:
         container.start(progress=told)
+    address = f"http://{settings.host}:{settings.port}"
+    _OUT.print(
+        f"[green]✓[/] {address}  documentation: {address}/docs  administrator's key: in "
+        f"{escape(str(settings.data_dir / ADMIN_KEY_FILE))}  Ctrl-C ends.",
+        highlight=False,
+        soft_wrap=True,
+    )
     try:
         uvicorn.run(
             create_app(container),
@@ -132,27 +159,27 @@ def verify(data_dir: DataDir = None) -> None:
 
 
 def show_check(checked: Checked, out: Console) -> None:
-    """Print what a check came to, a line per model."""
+    """Print what a check came to, a line per model, and below it every difference that was found."""
     table = Table(title="核对 · Does everything say what the log says?")
     for heading in ("what", "up to position", "compared", "result"):
         table.add_column(heading, justify="right" if heading in {"up to position", "compared"} else "left")
     chain = checked.chain
     table.add_row(
         "hash chain",
-        f"{chain.events:,}",
+        f"{chain.head_position:,}",
         f"{chain.events:,} events",
-        "[green]✓ intact[/]" if chain.intact else f"[bold red]✗ {chain.finding}[/]",
+        "[green]✓ intact[/]" if chain.intact else f"[bold red]✗ broken from position {chain.first_bad_position}[/]",
     )
     for model in checked.models.models:
-        said = (
-            "[green]✓ agrees[/]"
-            if model.agrees
-            else f"[bold red]✗ {model.differing_rows} rows differ {model.problem}[/]"
+        table.add_row(
+            model.name,
+            f"{model.position:,}",
+            f"{model.rows_compared:,} rows",
+            "[green]✓ agrees[/]" if model.agrees else "[bold red]✗ differs[/]",
         )
-        table.add_row(model.name, f"{model.position:,}", f"{model.rows_compared:,} rows", said)
-        for difference in model.differences[:10]:
-            table.add_row("", "", "", f"{difference.table} {difference.key}: {difference.live} ≠ {difference.rebuilt}")
     out.print(table)
+    for finding in checked.findings:
+        out.print(f"[bold red]✗[/] {escape(finding)}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -173,7 +200,7 @@ def rebuild(
 def recognise(
     photos: Annotated[list[Path], typer.Argument(help="Photographs of trays (JPEG, PNG, WebP).")],
     canteen: Annotated[str, typer.Option(help="Whose dishes and menu.")],
-    day: Day = "",
+    day: Day = None,
     period: Annotated[
         str, typer.Option(help="Meal period; default the one that is served now.", show_default=False)
     ] = "",
@@ -182,7 +209,7 @@ def recognise(
 ) -> None:
     """Read photographs and print dishes, confidences and prices; nothing is billed or stored."""
     failed = False
-    for reading in read_photos(_settings(data_dir), photos, canteen, day, period, save):
+    for reading in read_photos(_settings(data_dir), photos, canteen, _date(day), period, save):
         _show_reading(reading)
         failed = failed or reading.problem is not None
     raise typer.Exit(1 if failed else 0)
@@ -190,9 +217,20 @@ def recognise(
 
 def _show_reading(reading: PhotoReading) -> None:
     if reading.problem is not None:
-        _OUT.print(f"[bold red]✗[/] {reading.photo}: {reading.problem.message}", highlight=False)
+        said = f"[bold red]✗[/] {escape(str(reading.photo))}: {escape(reading.problem.message)}"
+        _OUT.print(said, highlight=False, soft_wrap=True)
         return
-    table = Table(title=f"{reading.photo}  ({reading.took_ms} ms)", title_justify="left")
+    _OUT.print(f"[bold]{escape(str(reading.photo))}[/]  ({reading.took_ms} ms)", highlight=False, soft_wrap=True)
+    if reading.items:
+        _OUT.print(_reading_table(reading))
+    else:
+        _OUT.print("没有看到菜品 · no dish was seen; such a tray is not billed")
+    if reading.drawn_to is not None:
+        _OUT.print(f"drawn: {escape(str(reading.drawn_to))}", highlight=False, soft_wrap=True)
+
+
+def _reading_table(reading: PhotoReading) -> Table:
+    table = Table()
     for heading, justify in (
         ("菜品 dish", "left"),
         ("判断 status", "left"),
@@ -205,11 +243,11 @@ def _show_reading(reading: PhotoReading) -> None:
     for item in reading.items:
         alike = "，".join(f"{name} {bps // 100}%" for name, bps in item.look_alikes[:3])
         table.add_row(
-            item.name or "?",
+            escape(item.name) or "?",
             f"[{colours[item.status.value]}]{item.status.value}[/]",
             str(item.confidence_bps // 100),
             yuan(item.price_fen) if item.name else "",
-            alike,
+            escape(alike),
         )
     table.add_section()
     held = any(item.status.value != "accepted" for item in reading.items)
@@ -220,9 +258,7 @@ def _show_reading(reading: PhotoReading) -> None:
         yuan(reading.total_fen),
         "",
     )
-    _OUT.print(table)
-    if reading.drawn_to is not None:
-        _OUT.print(f"drawn: {reading.drawn_to}", highlight=False)
+    return table
 
 
 @app.command("enrol-dish")
@@ -240,7 +276,7 @@ def enrol_dish(
     answer = use_local_api(
         _settings(data_dir), lambda loader: loader.enrol_dish(canteen, item, photos, whole_tray=whole_photo)
     )
-    _OUT.print(f"[green]✓[/] {name_zh}: {answer['enrolled']} new photographs at {canteen}")
+    _OUT.print(f"[green]✓[/] {escape(name_zh)}: {answer['enrolled']} new photographs at {escape(canteen)}")
 
 
 # --- import -----------------------------------------------------------------------------------------------------
@@ -248,32 +284,45 @@ def enrol_dish(
 
 @importing.command("canteens")
 def import_canteens(
-    folder: Annotated[Path, typer.Argument(help="Folder with street.toml, dishes.toml and menus.toml.")] = _STREET,
+    file: Annotated[Path, typer.Argument(help="street.toml: the street, its meal periods, canteens and lanes.")] = (
+        _STREET / "street.toml"
+    ),
     data_dir: DataDir = None,
 ) -> None:
     """Open the canteens of a street with their lanes and meal periods, or change them to what the file says."""
-    street = read_street(folder)
-    use_local_api(_settings(data_dir), lambda loader: loader.load_canteens(street))
-    _OUT.print(f"[green]✓[/] {len(street.canteens)} canteens")
+    canteens = read_canteens(file)
+    use_local_api(_settings(data_dir), lambda loader: loader.load_canteens(canteens))
+    _OUT.print(f"[green]✓[/] {len(canteens)} canteens")
 
 
 @importing.command("menus")
 def import_menus(
-    file: Annotated[Path, typer.Argument(help="menus.toml; dishes.toml with the names lies beside it.")] = _STREET
-    / "menus.toml",
-    day: Day = "",
+    file: Annotated[Path, typer.Argument(help="menus.toml; dishes.toml with the names lies beside it.")] = (
+        _STREET / "menus.toml"
+    ),
+    day: Day = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Put the menus of a file in force for one day; a dish without a price refuses its whole menu."""
+    """Put the menus of a file in force for one day; a dish without a price refuses its whole menu.
+
+    A menu that is refused does not hold up the others: what was in force for its meal stays. Exit status 1 then.
+    """
     menus = read_menus(file, read_dishes(file.with_name("dishes.toml")))
-    business = date.fromisoformat(day) if day else None
 
-    async def load(loader: StreetLoader) -> None:
+    async def load(loader: StreetLoader) -> list[str]:
+        refused = []
         for (canteen_id, meal_period), items in menus.items():
-            await loader.load_menu(canteen_id, business or await loader.today_at(canteen_id), meal_period, items)
+            try:
+                business_day = _date(day) or await loader.today_at(canteen_id)
+                await loader.load_menu(canteen_id, business_day, meal_period, items)
+            except (LoadingRefusedError, UnknownCanteenError) as error:
+                refused.append(error.message)
+        return refused
 
-    use_local_api(_settings(data_dir), load)
-    _OUT.print(f"[green]✓[/] {len(menus)} menus")
+    refused = use_local_api(_settings(data_dir), load)
+    _OUT.print(f"[green]✓[/] {len(menus) - len(refused)} menus")
+    if refused:
+        _fail("拒绝 · refused", f"{len(refused)} menus; the others are in force.", refused)
 
 
 @importing.command("rules")
@@ -305,6 +354,10 @@ def import_residents(
 def _settings(data_dir: Path | None) -> Settings:
     settings = Settings.from_environment(os.environ)
     return replace(settings, data_dir=data_dir) if data_dir is not None else settings
+
+
+def _date(day: datetime | None) -> date | None:
+    return None if day is None else day.date()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
@@ -12,6 +13,7 @@ from api.container import Container
 from api.installation import ADMIN_KEY_FILE
 from api.settings import Settings
 from api.street_loading import StreetLoader
+from engine.domain.errors import SettingsError
 
 T = TypeVar("T")
 
@@ -31,10 +33,19 @@ def use_local_api(settings: Settings, work: Callable[[StreetLoader], Awaitable[T
         async with httpx.AsyncClient(
             transport=transport, base_url="http://canteen.local", timeout=_LONGEST_REQUEST_S
         ) as client:
-            key = (settings.data_dir / ADMIN_KEY_FILE).read_text(encoding="utf-8").strip()
-            return await work(StreetLoader(client, container.clock, key))
+            return await work(StreetLoader(client, container.clock, _admin_key(settings.data_dir / ADMIN_KEY_FILE)))
 
     try:
         return asyncio.run(run())
     finally:
         container.stop()
+
+
+def _admin_key(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror}). Put an administrator's key into it; the console commands "
+            "that change something act with it."
+        ) from error

@@ -1,5 +1,6 @@
 """Reads photographs of trays against a canteen's gallery and menu, for a person to look at; nothing is stored."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from api.clock import monotonic_ns
 from api.galleries import GalleryShelf
-from api.installation import clock_of, open_installed_store
+from api.installation import clock_of, open_existing_store
 from api.settings import Settings
 from engine.application.store import EventStore
 from engine.deciders.canteen import CANTEEN, require_profile
@@ -15,7 +16,7 @@ from engine.deciders.menu import MENU, Menu, require_menu
 from engine.domain.bill import ItemStatus, ScannedItem
 from engine.domain.calendar import business_day, meal_period_at, minute_of_day
 from engine.domain.canteen import CanteenProfile, Site
-from engine.domain.errors import CanteenError, OutsideMealPeriodError, PhotoUnreadableError
+from engine.domain.errors import CanteenError, OutsideMealPeriodError, PhotoUnreadableError, SettingsError
 from engine.domain.ids import canteen_stream, menu_stream
 from engine.domain.money import yuan
 from engine.policies.acceptance import AcceptancePolicy, margin_policy
@@ -53,27 +54,55 @@ class PhotoReading:
 
 
 def read_photos(
-    settings: Settings, photos: Sequence[Path], canteen_id: str, day: str, meal_period: str, save: Path | None
+    settings: Settings, photos: Sequence[Path], canteen_id: str, day: date | None, meal_period: str, save: Path | None
 ) -> Iterator[PhotoReading]:
-    """Read photographs one after the other; a photograph that cannot be read does not stop the others."""
-    store = open_installed_store(settings)
+    """Read photographs one after the other; a photograph that cannot be read does not stop the others.
+
+    Args:
+        day: business day of the menu; None for today at the canteen.
+        meal_period: '' for the one that is served now.
+        save: folder for pictures with the readings drawn in; None for none.
+    Raises:
+        SettingsError: there is no store, or the folder cannot be written to.
+        CanteenError: there is no such canteen, or it has no menu then.
+    """
+    store = open_existing_store(settings)
     try:
         menu = _menu(store, settings, canteen_id, day, meal_period)
         reader = TrayReader.load(settings.models_dir, threads=settings.recognition_threads)
         policy = margin_policy(settings.accept_bps)
         shelf = GalleryShelf(store, reader.embedder_sha256)
-        if save is not None:
-            save.mkdir(parents=True, exist_ok=True)
-        for photo in photos:
-            yield _read_one(photo, reader, shelf, canteen_id, menu, policy, save)
+        for photo, drawing in zip(photos, _drawings(photos, save), strict=True):
+            yield _read_one(photo, reader, shelf, canteen_id, menu, policy, drawing)
     finally:
         store.close()
 
 
-def _menu(store: EventStore, settings: Settings, canteen_id: str, day: str, meal_period: str) -> Menu:
+def _drawings(photos: Sequence[Path], folder: Path | None) -> list[Path | None]:
+    """Name a file for each drawing; photographs of the same name from different folders do not share one."""
+    if folder is None:
+        return [None] * len(photos)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    names: Counter[str] = Counter()
+    drawings: list[Path | None] = []
+    for photo in photos:
+        names[photo.stem] += 1
+        number = f"-{names[photo.stem]}" if names[photo.stem] > 1 else ""
+        drawings.append(folder / f"{photo.stem}{number}.read.jpg")
+    return drawings
+
+
+def _unwritable(path: Path, error: OSError) -> SettingsError:
+    return SettingsError(f"{path} cannot be written ({error.strerror}). Give another folder with --save.")
+
+
+def _menu(store: EventStore, settings: Settings, canteen_id: str, day: date | None, meal_period: str) -> Menu:
     profile = require_profile(store.state(CANTEEN, canteen_stream(canteen_id)), canteen_id)
     now_ms = clock_of(settings).now_ms()
-    on = date.fromisoformat(day) if day else business_day(now_ms, profile.utc_offset_minutes)
+    on = day or business_day(now_ms, profile.utc_offset_minutes)
     period = meal_period or _period_now(profile, now_ms)
     site = Site(canteen_id=canteen_id, lane_id="", business_day=on.isoformat(), meal_period=period)
     return require_menu(store.state(MENU, menu_stream(canteen_id, on, period)), site, None)
@@ -94,7 +123,7 @@ def _read_one(
     canteen_id: str,
     menu: Menu,
     policy: AcceptancePolicy,
-    save: Path | None,
+    drawing: Path | None,
 ) -> PhotoReading:
     try:
         began_ns = monotonic_ns()
@@ -104,12 +133,13 @@ def _read_one(
         items = price_reading(reading, menu.by_dish, policy)
     except CanteenError as problem:
         return PhotoReading(photo=photo, problem=problem)
-    drawn_to = None
-    if save is not None:
-        drawn_to = save / f"{photo.stem}.read.jpg"
-        drawn_to.write_bytes(_drawn(frame, items, menu))
+    if drawing is not None:
+        try:
+            drawing.write_bytes(_drawn(frame, items, menu))
+        except OSError as error:
+            raise _unwritable(drawing, error) from error
     return PhotoReading(
-        photo=photo, items=tuple(_read_item(item, menu) for item in items), took_ms=took_ms, drawn_to=drawn_to
+        photo=photo, items=tuple(_read_item(item, menu) for item in items), took_ms=took_ms, drawn_to=drawing
     )
 
 

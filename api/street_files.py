@@ -121,9 +121,7 @@ def read_canteens(path: Path) -> tuple[CanteenProfile, ...]:
             district=canteen.district or file.street.district,
             city=file.street.city,
             utc_offset_minutes=file.street.utc_offset_minutes,
-            lanes=tuple(
-                Lane(lane_id=lane.id, name_zh=lane.name_zh, name_en=lane.name_en) for lane in canteen.lanes
-            ),
+            lanes=tuple(Lane(lane_id=lane.id, name_zh=lane.name_zh, name_en=lane.name_en) for lane in canteen.lanes),
             meal_periods=tuple(periods),
         )
         for canteen in file.canteens
@@ -157,12 +155,8 @@ def read_menus(path: Path, dishes: Mapping[str, MenuItem]) -> dict[tuple[str, st
             raise SettingsError(f"{path}: the menu of {menu.canteen}, {menu.meal_period} stands twice.")
         unnamed = [item.dish_id for item in menu.items if item.dish_id not in dishes]
         if unnamed:
-            raise SettingsError(
-                f"{path}: {menu.canteen}, {menu.meal_period}: no name for {', '.join(unnamed)}."
-            )
-        menus[key] = tuple(
-            replace(dishes[item.dish_id], price_fen=item.price_fen or 0) for item in menu.items
-        )
+            raise SettingsError(f"{path}: {menu.canteen}, {menu.meal_period}: no name for {', '.join(unnamed)}.")
+        menus[key] = tuple(replace(dishes[item.dish_id], price_fen=item.price_fen or 0) for item in menu.items)
     return menus
 
 

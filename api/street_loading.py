@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import httpx
 import msgspec
-from engine.application.rule_files import read_rules
 
 from api.clock import Clock
 from api.street_files import Street
+from engine.application.rule_files import read_rules
 from engine.domain.calendar import business_day
+from engine.domain.canteen import CanteenProfile
 from engine.domain.errors import CanteenError, SettingsError, UnknownCanteenError
 from engine.domain.menu import MenuItem
 
@@ -32,6 +33,11 @@ class LoadingRefusedError(CanteenError):
         super().__init__(f"{what}: {problem.get('detail') or problem.get('title') or problem}")
         self.problem = problem
 
+    @property
+    def findings(self) -> list[str]:
+        """What is wrong line by line, if the API says so; never a value of a line."""
+        return list(self.problem.get("details", {}).get("findings", ()))
+
 
 class StreetLoader:
     """Loads one thing at a time with an administrator's key."""
@@ -41,9 +47,9 @@ class StreetLoader:
         self._clock = clock
         self._authorization = f"Bearer {admin_key}"
 
-    async def load_canteens(self, street: Street) -> None:
+    async def load_canteens(self, canteens: Sequence[CanteenProfile]) -> None:
         """Open all canteens, or change them to what the files say."""
-        for profile in street.canteens:
+        for profile in canteens:
             body = msgspec.json.encode(profile)
             await self.send("POST", "/v1/canteens", f"canteen {profile.canteen_id}", json=msgspec.json.decode(body))
 

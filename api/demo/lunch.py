@@ -12,6 +12,7 @@ from typing import Final
 from engine.domain.bill import Tender
 from engine.domain.calendar import business_day, instant_ms
 from engine.domain.canteen import CanteenProfile
+from engine.domain.errors import SettingsError
 from engine.domain.reading import Box
 from engine.domain.resident import CredentialKind
 
@@ -92,9 +93,16 @@ class LunchPlan:
 
 
 def read_trays(folder: Path) -> dict[str, tuple[TrayPhoto, ...]]:
-    """Read the labelled tray photographs by canteen (layout: fixtures/README.md)."""
+    """Read the labelled tray photographs by canteen (layout: fixtures/README.md).
+
+    Raises:
+        SettingsError: there are none.
+    """
+    labels = folder / "labels.json"
+    if not labels.is_file():
+        raise SettingsError(f"{labels} does not exist. Give the folder of the fixtures with --fixtures.")
     trays: dict[str, list[TrayPhoto]] = {}
-    for entry in json.loads((folder / "labels.json").read_text(encoding="utf-8")):
+    for entry in json.loads(labels.read_text(encoding="utf-8")):
         portions = tuple(
             Portion(
                 dish_id=dish["dish"],

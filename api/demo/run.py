@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -36,6 +37,9 @@ _HOST: Final = "127.0.0.1"
 _SERVER_TRIES: Final = 600
 _BEGIN_MINUTE: Final = 10 * 60 + 58
 _READING_PAGE: Final = 1_000
+_STOPPING_S: Final = 20
+_STORE_FILES: Final = ("*.sqlite3", "*.sqlite3-wal", "*.sqlite3-shm", "*.sqlite3-journal", "*.key")
+INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +67,29 @@ class DemoKeys:
 
 
 def play_demo(options: DemoOptions, out: Console) -> int:
-    """Play one lunch and return the exit status: 0 if log, read models and terminals agree to the fen."""
-    _prepare_folder(options)
+    """Play one lunch and return the exit status: 0 if log, read models and terminals agree to the fen.
+
+    Whoever presses Ctrl-C before that gets 0, or INTERRUPTED if the comparison was what he asked for.
+
+    Raises:
+        SettingsError: a fixture, the folder or the port cannot be used, or the server failed.
+    """
+    # A terminal that is closed and a `kill` end the demo as Ctrl-C does, so that no server is left behind.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        return _play_lunch(options, out)
+    except KeyboardInterrupt:
+        out.print("已停止 · stopped")
+        return INTERRUPTED if options.once else 0
+
+
+def _play_lunch(options: DemoOptions, out: Console) -> int:
+    # What can be refused is refused before an earlier demo's store is deleted.
     _refuse_busy_port(options.port)
     street = read_street(options.fixtures / "street")
+    trays = read_trays(options.fixtures / "trays")
+    _prepare_folder(options)
     show.introduce(out, options.data_dir, options.port)
     # The lunch is today's, whatever the time is now: the server's clock starts shortly before it and runs fast.
     day_start_ms, day = _today(street)
@@ -74,33 +97,49 @@ def play_demo(options: DemoOptions, out: Console) -> int:
     keys = _load(options, street, day, start_ms, out)
     plan = plan_lunch(
         street.canteens,
-        read_trays(options.fixtures / "trays"),
+        trays,
         read_credentials(options.fixtures / "street" / "residents.csv"),
         day_start_ms=day_start_ms,
         visits_per_lane=options.visits_per_lane,
         seed=options.seed,
     )
-    server = _start_server(options, start_ms)
-    try:
-        return asyncio.run(_play(options, street, plan, keys, server, start_ms, out))
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        _stop_server(server)
+    base_url = f"http://{_HOST}:{options.port}"
+    with _serving(options, start_ms) as server:
+        try:
+            agreed = asyncio.run(_play(options, base_url, street, plan, keys, server, start_ms, out))
+        except httpx.TransportError as error:
+            raise SettingsError(
+                f"The server does not answer any more ({type(error).__name__}). If it said why, that stands above."
+            ) from error
+        if not options.once:
+            show.invite(out, base_url, options.data_dir, keys.manager)
+            with suppress(KeyboardInterrupt):
+                server.wait()
+    return 0 if agreed else 1
 
 
 # --- before the lunch -------------------------------------------------------------------------------------------
 
 
 def _prepare_folder(options: DemoOptions) -> None:
-    if options.data_dir.exists() and any(options.data_dir.iterdir()):
-        if not options.fresh:
+    folder = options.data_dir
+    try:
+        present = sorted(folder.iterdir()) if folder.exists() else []
+        foreign = [path.name for path in present if path.is_dir() or not any(map(path.match, _STORE_FILES))]
+        if foreign:
             raise SettingsError(
-                f"{options.data_dir} holds the store of an earlier demo, which is not overwritten. Start over with "
-                f"`make demo ARGS=--fresh`, or look at it with `canteen serve --data-dir {options.data_dir}`."
+                f"{folder} holds {foreign[0]}, which is no part of a store. Give the demo a folder of its own."
             )
-        shutil.rmtree(options.data_dir)
-    options.data_dir.mkdir(parents=True, exist_ok=True)
+        if present and not options.fresh:
+            raise SettingsError(
+                f"{folder} holds the store of an earlier demo, which is not overwritten. Start over with "
+                f"`make demo ARGS=--fresh`, or look at it with `canteen serve --data-dir {folder}`."
+            )
+        for path in present:
+            path.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be used ({error.strerror}). Give another with --data-dir.") from error
 
 
 def _refuse_busy_port(port: int) -> None:
@@ -126,7 +165,7 @@ def _load(options: DemoOptions, street: Street, day: date, at_ms: int, out: Cons
 
     async def load(loader: StreetLoader) -> DemoKeys:
         with show.loading(out) as told:
-            await loader.load_canteens(street)
+            await loader.load_canteens(street.canteens)
             for number, ((canteen_id, period), items) in enumerate(street.menus.items(), start=1):
                 await loader.load_menu(canteen_id, day, period, items)
                 told("菜单 menus", number, len(street.menus))
@@ -164,25 +203,32 @@ async def _issue_keys(street: Street, loader: StreetLoader) -> DemoKeys:
     )
 
 
-def _start_server(options: DemoOptions, start_ms: int) -> subprocess.Popen[bytes]:
+@contextmanager
+def _serving(options: DemoOptions, start_ms: int) -> Iterator[subprocess.Popen[bytes]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment |= {
         "CANTEEN_DATA_DIR": str(options.data_dir),
         "CANTEEN_PORT": str(options.port),
         "CANTEEN_CLOCK_START": datetime.fromtimestamp(start_ms / 1000, UTC).isoformat(),
         "CANTEEN_CLOCK_SPEED": str(options.speed),
-        "CANTEEN_ACCEPT_BPS": str(ACCEPT_BPS),
     }
-    # A session of its own: Ctrl-C reaches the demo, which then stops the server in order.
-    return subprocess.Popen([sys.executable, "-m", "api.cli", "serve"], env=environment, start_new_session=True)
-
-
-def _stop_server(server: subprocess.Popen[bytes]) -> None:
-    server.send_signal(signal.SIGINT)
+    # A session of its own: Ctrl-C reaches the demo, which then stops the server in order. What goes wrong is told on
+    # stderr; that it serves is told by the demo.
+    server = subprocess.Popen(
+        [sys.executable, "-m", "api.cli", "serve"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
-        server.wait(timeout=20)
-    except subprocess.TimeoutExpired:
-        server.kill()
+        yield server
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(timeout=_STOPPING_S)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            server.kill()
+            server.wait()
 
 
 # --- the lunch --------------------------------------------------------------------------------------------------
@@ -190,14 +236,14 @@ def _stop_server(server: subprocess.Popen[bytes]) -> None:
 
 async def _play(
     options: DemoOptions,
+    base_url: str,
     street: Street,
     plan: LunchPlan,
     keys: DemoKeys,
     server: subprocess.Popen[bytes],
     start_ms: int,
     out: Console,
-) -> int:
-    base_url = f"http://{_HOST}:{options.port}"
+) -> bool:
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
     async with httpx.AsyncClient(base_url=base_url, timeout=120, limits=limits) as client:
         await _until_live(client, server)
@@ -219,11 +265,7 @@ async def _play(
                     for lane in profile.lanes
                 )
             )
-        agreed = await _compare(options, client, keys, street, plan, totals, out)
-    if not options.once:
-        show.invite(out, base_url, options.data_dir, keys.manager)
-        await asyncio.to_thread(server.wait)
-    return 0 if agreed else 1
+        return await _compare(options, client, keys, street, plan, totals, out)
 
 
 async def _until_live(client: httpx.AsyncClient, server: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -19,14 +20,40 @@ from api.street_files import Street
 from engine.domain.money import yuan
 
 TENDERS: Final = {"face": "刷脸", "card": "刷卡", "wallet": "账户", "qr": "扫码", "cash": "现金"}
+_MONEY_HEADINGS: Final = ("合计\ngross", "优惠\ndiscount", "补贴\nsubsidy", "实付\nown", "退款\nrefunded")
+_MEASURES: Final = {
+    "recognise": "识别",
+    "interact": "确认",
+    "pay": "付款",
+    "service": "合计",
+    "occupied": "占台",
+}
+_ACCOUNTS: Final = {
+    "sales": "销售",
+    "takings": "收款",
+    "prepaid": "预存款",
+    "prepaid_money": "预存资金",
+    "wallet_settlement": "账户结算",
+    "discount_expense": "优惠支出",
+    "funder_receivable": "补贴应收",
+}
 _HEADING_EVERY: Final = 24
-_DISHES_WIDTH: Final = 40
+_WIDTHS: Final = (5, 16, 2, 0, 6, 5, 5, 6, 4, 0)
+"""Columns of a visit's line; 0 shares what is left of the screen."""
+_RIGHT_ALIGNED: Final = frozenset({4, 5, 6, 7})
+_GAP: Final = 2
+_DISHES_SHARE: Final = 0.62
+_NARROWEST: Final = 100
 _BAR_WIDTH: Final = 40
 
 
 def introduce(out: Console, data_dir: Path, port: int) -> None:
     """Say what is about to happen."""
     out.rule("[bold]曹杨新村街道 · 社区食堂的一顿午餐[/]  A street's lunch")
+    out.print(
+        "餐盘拍照识菜，结算优惠与补贴，刷脸、刷卡、账户、扫码或现金付款，最后逐分核对。",
+        highlight=False,
+    )
     out.print(
         f"A fresh store in [bold]{data_dir}[/]; a server on [bold]127.0.0.1:{port}[/]; terminals post photographs of "
         "trays and payments over HTTP. The pictures are rendered by the project, the people are made up.",
@@ -91,48 +118,51 @@ class Lunch:
     def finished(self, done: Finished) -> None:
         """Print one visit."""
         if self._lines % _HEADING_EVERY == 0:
-            self._out.print(
-                _line("时间", "食堂", "台", "菜品", "合计", "优惠", "补贴", "实付", "方式", "说明", style="bold")
-            )
+            self._print("时间", "食堂", "台", "菜品", "合计", "优惠", "补贴", "实付", "方式", "说明", style="bold")
         self._lines += 1
         minute = (done.at_ms - self._plan.day_start_ms) // 60_000
         clock = f"{minute // 60:02d}:{minute % 60:02d}"
         visit, bill = done.visit, done.bill
         place = (clock, self._canteens[visit.canteen_id], visit.lane_id.rpartition("-")[2])
         if bill is None or bill["status"] == "voided":
-            self._out.print(_line(*place, "—", "", "", "", "", "", done.remark, style="yellow"))
+            self._print(*place, f"— {done.remark}", "", "", "", "", "", "", style="yellow")
         else:
-            self._out.print(
-                _line(
-                    *place,
-                    "、".join(item["name_zh"] for item in bill["items"]),
-                    yuan(bill["gross_fen"]),
-                    _saved(bill["discount_fen"]),
-                    _saved(bill["subsidy_fen"]),
-                    yuan(bill["due_fen"]),
-                    TENDERS[bill["tender"]],
-                    done.remark,
-                    style="",
-                )
+            self._print(
+                *place,
+                "、".join(item["name_zh"] for item in bill["items"]),
+                yuan(bill["gross_fen"]),
+                _saved(bill["discount_fen"]),
+                _saved(bill["subsidy_fen"]),
+                yuan(bill["due_fen"]),
+                TENDERS[bill["tender"]],
+                done.remark,
+                style="",
             )
         self._progress.update(self._task, advance=1, description=f"午餐 lunch {clock}")
+
+    def _print(self, *cells: str, style: str) -> None:
+        line = lay_out(cells, self._out.width)
+        line.stylize(style)
+        self._out.print(line, no_wrap=True, overflow="crop", crop=True)
 
 
 def _saved(amount_fen: int) -> str:
     return f"-{yuan(amount_fen)}" if amount_fen else ""
 
 
-def _line(*cells: str, style: str) -> Text:
-    """Lay cells out in columns; a Chinese character is two columns wide."""
-    widths = (5, 20, 2, _DISHES_WIDTH, 6, 6, 6, 6, 4, 28)
-    right_aligned = {4, 5, 6, 7}
-    line = Text(style=style, no_wrap=True, overflow="ellipsis")
-    for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+def lay_out(cells: Sequence[str], width: int) -> Text:
+    """Lay a visit's cells out in columns on a screen of a width; a Chinese character is two columns wide."""
+    spare = max(width, _NARROWEST) - sum(_WIDTHS) - _GAP * (len(_WIDTHS) - 1)
+    dishes_width = round(spare * _DISHES_SHARE)
+    shared = iter((dishes_width, spare - dishes_width))
+    line = Text()
+    for number, (cell, wanted) in enumerate(zip(cells, _WIDTHS, strict=True)):
+        column_width = wanted or next(shared)
         text = Text(cell)
-        text.truncate(width, overflow="ellipsis")
-        padding = " " * (width - text.cell_len)
-        line.append(padding + text.plain if number in right_aligned else text.plain + padding)
-        line.append("  ")
+        text.truncate(column_width, overflow="ellipsis")
+        text.align("right" if number in _RIGHT_ALIGNED else "left", column_width)
+        line.append_text(text)
+        line.append(" " * _GAP)
     line.rstrip()
     return line
 
@@ -140,8 +170,8 @@ def _line(*cells: str, style: str) -> Text:
 def totals(out: Console, street: Street, rows: Sequence[Mapping[str, Any]]) -> None:
     """Show the checkout totals by canteen and tender."""
     names = {profile.canteen_id: profile.name_zh for profile in street.canteens}
-    table = _table("营业统计 · Checkout totals (yuan)", "食堂 canteen", "方式 tender")
-    for heading in ("单 bills", "份 items", "合计 gross", "优惠 discount", "补贴 subsidy", "实付 own", "退款 refunded"):
+    table = _table("食堂\ncanteen", "方式\ntender")
+    for heading in ("单\nbills", "份\nitems", *_MONEY_HEADINGS):
         table.add_column(heading, justify="right")
     before = ""
     for row in rows:
@@ -156,22 +186,25 @@ def totals(out: Console, street: Street, rows: Sequence[Mapping[str, Any]]) -> N
             *(yuan(row[f"{part}_fen"]) for part in ("gross", "discount", "subsidy", "own", "refunded_own")),
         )
         before = canteen_id
-    out.print(table)
+    _show(out, "营业统计 · Checkout totals (yuan)", table)
 
 
 def ledger(out: Console, told: Mapping[str, Any]) -> None:
     """Show the ledger's accounts and what funders owe."""
-    accounts = _table("账簿 · Ledger (yuan); debits minus credits are zero over all accounts", "account")
-    for heading in ("debit", "credit", "balance"):
+    accounts = _table("账户\naccount", "")
+    for heading in ("借\ndebit", "贷\ncredit", "余额\nbalance"):
         accounts.add_column(heading, justify="right")
     for row in told["accounts"]:
-        accounts.add_row(row["account"], yuan(row["debit_fen"]), yuan(row["credit_fen"]), yuan(row["balance_fen"]))
+        name = row["account"]
+        accounts.add_row(
+            _ACCOUNTS.get(name, ""), name, yuan(row["debit_fen"]), yuan(row["credit_fen"]), yuan(row["balance_fen"])
+        )
     accounts.add_section()
     sums = [sum(row[column] for row in told["accounts"]) for column in ("debit_fen", "credit_fen", "balance_fen")]
-    accounts.add_row("sum", *(yuan(amount_fen) for amount_fen in sums))
-    out.print(accounts)
-    claims = _table("补贴应收 · What funders owe", "出资方 funder", "食堂 canteen", "月 month")
-    for heading in ("人数 persons", "人次 person-times", "金额 amount"):
+    accounts.add_row("合计", "sum", *(yuan(amount_fen) for amount_fen in sums))
+    _show(out, "账簿 · Ledger (yuan); debits and credits are equal over all accounts", accounts)
+    claims = _table("出资方\nfunder", "食堂\ncanteen", "月\nmonth")
+    for heading in ("人数\npersons", "人次\nperson-times", "金额\namount"):
         claims.add_column(heading, justify="right")
     for row in told["claims"]:
         claims.add_row(
@@ -182,18 +215,17 @@ def ledger(out: Console, told: Mapping[str, Any]) -> None:
             str(row["person_times"]),
             yuan(row["amount_fen"]),
         )
-    out.print(claims)
+    _show(out, "补贴应收 · What funders owe (yuan)", claims)
 
 
 def queues(out: Console, street: Street, told: Mapping[str, Mapping[str, Any]]) -> None:
     """Show each canteen's lunch curve by five minutes with the estimated wait, and where service time goes."""
     for profile in street.canteens:
-        metrics = told[profile.canteen_id]
-        waits = metrics["estimated_waits"]
+        waits = told[profile.canteen_id]["estimated_waits"]
         most = max((wait["arrivals"] for wait in waits), default=0)
-        table = _table(f"{profile.name_zh} · arrivals by 5 minutes, wait is estimated", "from", "arrivals")
-        for heading in ("", "lanes open", "rho", "wait s", "lanes for 60 s"):
-            table.add_column(heading, justify="left" if not heading else "right")
+        table = _table("从\nfrom", "到达\narrivals", "")
+        for heading in ("开放\nlanes open", "负荷\nload", "等候 秒\nwait s", "60 秒内需开\nlanes for 60 s"):
+            table.add_column(heading, justify="right")
         for wait in waits:
             minute = wait["from_ms"] // 60_000 + profile.utc_offset_minutes
             load = "" if wait["load"] is None else f"{wait['load']:.2f}"
@@ -207,22 +239,27 @@ def queues(out: Console, street: Street, told: Mapping[str, Mapping[str, Any]]) 
                 f"{wait['estimated_wait_ms'] / 1000:.0f}",
                 str(wait["lanes_needed"]),
             )
-        out.print(table)
-        times = "   ".join(
-            f"{spent['measure']} p50 {_seconds(spent['p50_ms'])} p95 {_seconds(spent['p95_ms'])}"
-            for spent in metrics["service_times"]
-            if spent["sessions"]
-        )
-        out.print(f"  service time: {times}", highlight=False)
+        _show(out, f"{profile.name_zh} · {profile.name_en}: arrivals by 5 minutes; the wait is estimated", table)
+    _service_times(out, street, told)
 
 
-def _seconds(span_ms: int | None) -> str:
-    return "-" if span_ms is None else f"{span_ms / 1000:.1f} s"
+def _service_times(out: Console, street: Street, told: Mapping[str, Mapping[str, Any]]) -> None:
+    table = _table("食堂\ncanteen")
+    for measure in _MEASURES:
+        table.add_column(f"{_MEASURES[measure]}\n{measure}", justify="right")
+    for profile in street.canteens:
+        spent = {times["measure"]: times for times in told[profile.canteen_id]["service_times"] if times["sessions"]}
+        table.add_row(profile.name_zh, *(_span(spent.get(measure)) for measure in _MEASURES))
+    _show(out, "每单用时 · Seconds per tray at the counter, p50 / p95", table)
+
+
+def _span(times: Mapping[str, Any] | None) -> str:
+    return "-" if times is None else f"{times['p50_ms'] / 1000:.1f} / {times['p95_ms'] / 1000:.1f}"
 
 
 def timings(out: Console, reading_us: Sequence[int], told: TerminalTotals) -> None:
     """Show how long recognition and checkout took."""
-    table = _table("用时 · How long it took on this machine (ms)", "what")
+    table = _table("what")
     for heading in ("n", "p50", "p95", "max"):
         table.add_column(heading, justify="right")
     for what, spans in (
@@ -233,7 +270,7 @@ def timings(out: Console, reading_us: Sequence[int], told: TerminalTotals) -> No
         ranked = sorted(spans)
         if ranked:
             table.add_row(what, str(len(ranked)), *(str(_percentile(ranked, share)) for share in (50, 95, 100)))
-    out.print(table)
+    _show(out, "用时 · How long it took on this machine (ms)", table)
 
 
 def _percentile(ranked: Sequence[int], share: int) -> int:
@@ -242,18 +279,22 @@ def _percentile(ranked: Sequence[int], share: int) -> int:
 
 def outcomes(out: Console, told: TerminalTotals) -> None:
     """Show what became of the trays, compared with the truth about each picture."""
-    counted = "   ".join(f"{what} {number}" for what, number in sorted(told.outcomes.items()))
-    refused = "   ".join(f"{code} {number}" for code, number in sorted(told.refusals.items()))
-    out.print(f"  outcomes: {counted}", highlight=False)
-    out.print(f"  refused as they should be: {refused or 'nothing'}", highlight=False)
+    table = _table("what")
+    table.add_column("n", justify="right")
+    for what, number in sorted(told.outcomes.items()):
+        table.add_row(what, str(number))
+    table.add_section()
+    for code, number in sorted(told.refusals.items()):
+        table.add_row(f"refused: {code}", str(number))
+    _show(out, "结果 · What became of the trays, and what was refused", table)
 
 
 def agreement(out: Console, checked: Checked, rows: Sequence[Mapping[str, Any]], told: TerminalTotals) -> bool:
     """Compare terminals, read models and log to the fen; return whether all agree."""
-    table = _table("核对 · Do all agree, to the fen?", "", "bills")
+    table = _table("")
     parts = ("gross", "discount", "subsidy", "own", "refunded")
-    for part in parts:
-        table.add_column(part, justify="right")
+    for heading in ("单\nbills", *_MONEY_HEADINGS):
+        table.add_column(heading, justify="right")
     table.add_column("")
     money = told.money_fen
     terminals = (told.outcomes["bills paid"], *(money[part] for part in parts))
@@ -290,15 +331,21 @@ def agreement(out: Console, checked: Checked, rows: Sequence[Mapping[str, Any]],
             *(yuan(amount_fen) for amount_fen in sums[1:]),
             "[green]✓[/]" if same else "[bold red]✗[/]",
         )
-    out.print(table)
+    _show(out, "核对 · Do all agree, to the fen? (yuan)", table)
     agreed = checked.agrees and all(sums == log_sums for sums in (terminals, api_sums, *(sums for _, sums in counted)))
     for model in checked.models.models:
-        said = "agrees" if model.agrees else f"[bold red]{model.differing_rows} rows differ[/]"
-        out.print(f"  {model.name}: rebuilt beside the live one, {model.rows_compared:,} rows, {said}", highlight=False)
+        out.print(
+            f"  {'[green]✓[/]' if model.agrees else '[bold red]✗[/]'} {model.name}: {model.rows_compared:,} rows, "
+            "rebuilt from the log beside the live ones",
+            highlight=False,
+        )
     chain = checked.chain
     out.print(
-        f"  hash chain over {chain.events:,} events: {'intact' if chain.intact else chain.finding}", highlight=False
+        f"  {'[green]✓[/]' if chain.intact else '[bold red]✗[/]'} hash chain: {chain.events:,} events", highlight=False
     )
+    for finding in checked.findings:
+        out.print(f"  [bold red]✗[/] {escape(finding)}", highlight=False, soft_wrap=True)
+    out.print()
     out.print("[bold green]✓ 全部一致 everything agrees[/]" if agreed else "[bold red]✗ 不一致 something disagrees[/]")
     return agreed
 
@@ -316,8 +363,15 @@ def invite(out: Console, base_url: str, data_dir: Path, manager_key: str) -> Non
     )
 
 
-def _table(title: str, *headings: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+def _show(out: Console, title: str, table: Table) -> None:
+    # A title of the table itself would be folded to the table's width.
+    out.print()
+    out.print(f"[bold]{escape(title)}[/]", highlight=False)
+    out.print(table)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
     for heading in headings:
         table.add_column(heading)
     return table

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +15,11 @@ from engine.domain.reading import Box
 
 _TRIES: Final = 6
 _SAME_PLACE: Final = 0.3
+HANDED_OVER: Final = "trays handed to a person"
+RIGHT: Final = "trays right by themselves"
+SILENTLY_WRONG: Final = "trays silently wrong"
+NO_DISH: Final = "empty trays"
+NOTHING_SEEN: Final = "full trays taken for empty"
 _ACQUIRERS: Final = {Tender.QR: "wechat-pay", Tender.CARD: "unionpay"}
 
 
@@ -72,14 +77,18 @@ class Terminal:
         checkout = f"/v1/checkouts/{self._clock.new_id()}"
         read_at_ms = placed_at_ms + self._read_ms
         bill = await self._scan(checkout, visit, placed_at_ms, read_at_ms)
-        if bill is None:
-            return self._done(visit, read_at_ms + visit.deciding_ms, None, "没有看到菜品，请放好餐盘")
-        self._judge(bill, visit)
+        if isinstance(bill, str):
+            self._totals.outcomes[NOTHING_SEEN if visit.photo.portions else NO_DISH] += 1
+            return self._done(visit, read_at_ms + visit.deciding_ms, None, _REFUSALS.get(bill, bill))
+        self._totals.outcomes[judge_reading(bill, visit.photo.portions)] += 1
         now_ms = read_at_ms + visit.deciding_ms
         remarks: list[str] = []
         if bill["status"] == "held":
             remarks.append("人工确认")
             bill = await self._settle_doubts(checkout, bill, visit, now_ms)
+            if bill["status"] != "voided":
+                bill, mended = await self._look_over(checkout, bill, visit, now_ms)
+                remarks += [f"改正{mended}处"] if mended else []
             now_ms += visit.deciding_ms
             if bill["status"] == "voided":
                 return self._done(visit, now_ms, bill, "全部菜品不在今日菜单，已退回")
@@ -117,7 +126,7 @@ class Terminal:
         await self._post(f"{checkout}/removal", {"occurred_at_ms": leaves_at_ms})
         return self._done(visit, leaves_at_ms, bill, "，".join(remarks))
 
-    async def _scan(self, checkout: str, visit: Visit, placed_at_ms: int, read_at_ms: int) -> dict[str, Any] | None:
+    async def _scan(self, checkout: str, visit: Visit, placed_at_ms: int, read_at_ms: int) -> dict[str, Any] | str:
         photo = await asyncio.to_thread(visit.photo.path.read_bytes)
         began_ns = monotonic_ns()
         answer = await self._send(
@@ -129,23 +138,11 @@ class Terminal:
         )
         took_ms = (monotonic_ns() - began_ns) // 1_000_000
         if isinstance(answer, str):
-            self._totals.outcomes["trays without a dish"] += 1
-            return None
+            return answer
         # The next diner of this lane waits as long for the reading as this one did.
         self._read_ms = min(took_ms, 2_000)
         self._totals.scan_ms.append(took_ms)
         return answer
-
-    def _judge(self, bill: dict[str, Any], visit: Visit) -> None:
-        """Compare the bill that shows by itself with the truth about the tray."""
-        told = Counter(item["dish_id"] for item in bill["items"])
-        truth = Counter(portion.dish_id for portion in visit.photo.portions)
-        if bill["status"] == "held":
-            self._totals.outcomes["trays handed to a person"] += 1
-        elif told == truth:
-            self._totals.outcomes["trays right by themselves"] += 1
-        else:
-            self._totals.outcomes["trays silently wrong"] += 1
 
     async def _settle_doubts(self, checkout: str, bill: dict[str, Any], visit: Visit, at_ms: int) -> dict[str, Any]:
         """Let the diner choose a look-alike, or the cashier name the dish or take it off the bill."""
@@ -172,6 +169,25 @@ class Terminal:
                     staff=not by_diner,
                 )
         return bill
+
+    async def _look_over(
+        self, checkout: str, bill: dict[str, Any], visit: Visit, at_ms: int
+    ) -> tuple[dict[str, Any], int]:
+        """Let the cashier who was called compare the whole bill with the tray; return it and how much was mended."""
+        on_tray = Counter(portion.dish_id for portion in visit.photo.portions if not portion.off_menu)
+        on_bill = Counter(item["dish_id"] for item in bill["items"])
+        for dish_id in (on_tray - on_bill).elements():
+            added = {"dish_id": dish_id, "reason": "漏识", "occurred_at_ms": at_ms}
+            bill = await self._must(f"{checkout}/items", added, staff=True)
+        surplus = on_bill - on_tray
+        for dish_id in surplus.elements():
+            item_id = next(item["item_id"] for item in reversed(bill["items"]) if item["dish_id"] == dish_id)
+            reason = {"reason": "多识", "occurred_at_ms": at_ms}
+            if len(bill["items"]) == 1:
+                bill = await self._must(f"{checkout}/void", reason, staff=True)
+            else:
+                bill = await self._must(f"{checkout}/items/{item_id}/removal", reason, staff=True)
+        return bill, (on_tray - on_bill).total() + surplus.total()
 
     async def _pay(
         self, checkout: str, bill: dict[str, Any], visit: Visit, started_at_ms: int, paid_at_ms: int
@@ -271,12 +287,25 @@ class Terminal:
 
 
 _REFUSALS: Final = {
+    "empty_tray": "没有看到菜品，请放好餐盘",
     "credential_blocked": "卡已挂失",
     "credential_expired": "卡已过期",
     "credential_unknown": "凭证未登记",
     "insufficient_funds": "余额不足，改付现金",
     "invalid_value": "超过刷脸限额，改付现金",
 }
+
+
+def judge_reading(bill: Mapping[str, Any], portions: Sequence[Portion]) -> str:
+    """Say what a reading came to, before any person touched it, compared with what really is on the tray.
+
+    A bill that shows by itself is right only if it has every portion, each as often as it stands there: a second
+    portion that was missed is a free lunch, and a dish that is not sold today was charged as another one.
+    """
+    if bill["status"] == "held":
+        return HANDED_OVER
+    on_bill = Counter(item["dish_id"] for item in bill["items"])
+    return RIGHT if on_bill == Counter(portion.dish_id for portion in portions) else SILENTLY_WRONG
 
 
 def _at_same_place(item: dict[str, Any], portions: tuple[Portion, ...]) -> Portion | None:
