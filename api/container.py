@@ -79,6 +79,7 @@ T = TypeVar("T")
 SYSTEM: Final = Actor(role=Role.SYSTEM, actor_id="canteen")
 _READ_THREADS: Final = 4
 _CURRENT_WITHIN_S: Final = 0.5
+_GATHER_S: Final = 0.05
 _REMEMBERED: Final[tuple[type[Event], ...]] = (
     AccessKeyIssued,
     AccessKeyRevoked,
@@ -187,6 +188,7 @@ class Container:
             self.store.log,
             engine,
             build_projections(self.settings.utc_offset_minutes),
+            gather_s=_GATHER_S,
         )
         self.projections.start()
         closing.append(self.projections.stop)

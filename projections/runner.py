@@ -103,6 +103,7 @@ class ProjectionRunner:
         *,
         batch_events: int = BATCH_EVENTS,
         first_pause_s: float = FIRST_PAUSE_S,
+        gather_s: float = 0.0,
     ) -> None:
         """Create missing tables; drop and replay a model whose schema version or log has changed.
 
@@ -111,6 +112,8 @@ class ProjectionRunner:
             batch_events: most events in one transaction.
             first_pause_s: pause after a first failure; it doubles with each further one, up to
                 LONGEST_PAUSE_S.
+            gather_s: pause after each round that came up to the log, so that a busy log is read in larger pieces
+                and its writer is not slowed down by its readers.
         """
         if len({projection.name for projection in projections}) != len(projections):
             raise ProjectionError("Two read models have the same name; give each its own.")
@@ -118,6 +121,7 @@ class ProjectionRunner:
         self._engine = engine
         self._batch_events = batch_events
         self._first_pause_s = first_pause_s
+        self._gather_s = gather_s
         self._moved = threading.Condition()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -310,6 +314,8 @@ class ProjectionRunner:
         while not self._stopping.is_set():
             try:
                 if self._advance_all():
+                    if self._gather_s and self._log.head_position() - self.position < _FEW_EVENTS:
+                        self._stopping.wait(self._gather_s)
                     continue
                 healthy = [feed.track.position for feed in self._feeds.values() if not feed.error]
                 if healthy:

@@ -1,6 +1,6 @@
 """Checkout requests per second over HTTP against a no-op endpoint of the same app, in one run.
 
-`python -m tests.bench.bench_http [--seconds 4] [--connections 32] [--rounds 3]`
+`python -m tests.bench.bench_http [--seconds 4] [--connections 32 128] [--rounds 3]`
 A checkout is two requests: a terminal-made reading of two dishes, then a card payment, each durable before it is
 answered. The no-op is `GET /live`. The server is a process of its own with one uvicorn worker (uvloop, httptools); the
 load comes from this process over keep-alive connections. Each figure is the median of the rounds, which alternate.
@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -225,7 +225,7 @@ def main() -> None:
     """Measure and print the table."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, default=4)
-    arguments.add_argument("--connections", type=int, default=32)
+    arguments.add_argument("--connections", type=int, nargs="+", default=[32, 128])
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = arguments.parse_args()
@@ -243,22 +243,24 @@ def main() -> None:
                 server.terminate()
 
 
-def _measure(port: int, data_dir: Path, connections: int, seconds: float, rounds: int) -> None:
+def _measure(port: int, data_dir: Path, connections: Sequence[int], seconds: float, rounds: int) -> None:
     key = furnish(port, data_dir)
-    load = Load(port, connections, seconds)
     numbers = count()
+    Load(port, connections[0], seconds).rate(lambda: checkouts(key, f"warm-{os.getpid()}", numbers))
+    print(f"\n{rounds} rounds of {seconds:g} s, {os.cpu_count()} cores, SQLite with each commit synced")
+    print(f"{'what':44} {'requests/s':>10} {'lowest':>8} {'highest':>8} {'p50 ms':>8} {'p95 ms':>8}")
+    for number in connections:
+        _compare(Load(port, number, seconds), number, key, numbers, rounds)
+
+
+def _compare(load: Load, connections: int, key: str, numbers: Iterator[int], rounds: int) -> None:
     empty: list[tuple[float, list[float]]] = []
     paid: list[tuple[float, list[float]]] = []
-    load.rate(lambda: checkouts(key, f"warm-{os.getpid()}", numbers))
     for _ in range(rounds):
         empty.append(load.rate(no_ops))
         paid.append(load.rate(lambda: checkouts(key, f"bench-{os.getpid()}", numbers)))
-    print(
-        f"\n{connections} connections, {rounds} rounds of {seconds:g} s, {os.cpu_count()} cores, SQLite, each commit synced"
-    )
-    print(f"{'what':34} {'requests/s':>10} {'lowest':>8} {'highest':>8} {'p50 ms':>8} {'p95 ms':>8}")
-    _print("no-op (GET /live)", empty)
-    _print("checkout (scan + pay, durable)", paid)
+    _print(f"no-op (GET /live), {connections} connections", empty)
+    _print(f"checkout (scan + pay), {connections} connections", paid)
     ratio = median(rate for rate, _ in paid) / median(rate for rate, _ in empty)
     print(f"checkout / no-op: {ratio:.2f} (target {TARGET}); paid trays/s: {median(rate for rate, _ in paid) / 2:,.0f}")
 
@@ -267,7 +269,7 @@ def _print(name: str, runs: list[tuple[float, list[float]]]) -> None:
     rates = [rate for rate, _ in runs]
     latencies_s = sorted(latency for _, each in runs for latency in each)
     p50_ms, p95_ms = (latencies_s[len(latencies_s) * percent // 100] * 1000 for percent in (50, 95))
-    print(f"{name:34} {median(rates):>10,.0f} {min(rates):>8,.0f} {max(rates):>8,.0f} {p50_ms:>8.2f} {p95_ms:>8.2f}")
+    print(f"{name:44} {median(rates):>10,.0f} {min(rates):>8,.0f} {max(rates):>8,.0f} {p50_ms:>8.2f} {p95_ms:>8.2f}")
 
 
 if __name__ == "__main__":
