@@ -3,8 +3,9 @@
 Rule: a portion is *accepted* when its best candidate is both alike and clearly ahead (2 x best - second, in basis
 points, reaches `accept_bps`) and the detector is sure of it; *unknown* when nothing on the menu is alike enough;
 *uncertain* otherwise, with ranked look-alikes to choose from. One portion that is not accepted holds the bill.
-Two portions of the same dish whose boxes overlap may be one portion seen twice, which would charge it twice: both are
-uncertain. Two portions of a dish in two wells or bowls do not overlap and are billed as two.
+Two portions of the same dish that lie nearer to each other than a quarter of the shortest side of their boxes may be
+one portion seen twice (a napkin or chopsticks across it), which would charge it twice: both are uncertain. The rims of
+two wells or bowls keep two real portions further apart.
 
 Source: the measured trade-off between silent error and hand-off in recognition/README.md.
 """
@@ -52,7 +53,8 @@ class AcceptancePolicy:
         doubled = {
             index
             for first, second in combinations(range(len(sightings)), 2)
-            if _same_dish(sightings[first], sightings[second]) and _overlap(sightings[first].box, sightings[second].box)
+            if _same_dish(sightings[first], sightings[second])
+            and _may_be_one(sightings[first].box, sightings[second].box)
             for index in (first, second)
         }
         return tuple(
@@ -71,10 +73,18 @@ def _same_dish(one: DishSighting, other: DishSighting) -> bool:
     return bool(one.candidates and other.candidates) and one.candidates[0].dish_id == other.candidates[0].dish_id
 
 
-def _overlap(one: Box, other: Box) -> bool:
-    return min(one.right_px, other.right_px) > max(one.left_px, other.left_px) and min(
-        one.bottom_px, other.bottom_px
-    ) > max(one.top_px, other.top_px)
+def _may_be_one(one: Box, other: Box) -> bool:
+    gap_px = max(
+        max(one.left_px, other.left_px) - min(one.right_px, other.right_px),
+        max(one.top_px, other.top_px) - min(one.bottom_px, other.bottom_px),
+    )
+    shortest_px = min(
+        one.right_px - one.left_px,
+        one.bottom_px - one.top_px,
+        other.right_px - other.left_px,
+        other.bottom_px - other.top_px,
+    )
+    return 4 * gap_px < shortest_px
 
 
 def margin_policy(accept_bps: int) -> AcceptancePolicy:

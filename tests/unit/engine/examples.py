@@ -152,7 +152,7 @@ def unknown_portion() -> DishSighting:
 
 
 def _placed(number: int, seen: DishSighting) -> DishSighting:
-    left_px = seen.box.left_px + 110 * number
+    left_px = seen.box.left_px + 150 * number
     return replace(seen, box=replace(seen.box, left_px=left_px, right_px=left_px + 100))
 
 

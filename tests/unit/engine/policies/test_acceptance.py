@@ -53,21 +53,22 @@ def at(left_px: int, dish_id: str = "mifan", *, best_bps: int = 9000) -> DishSig
     return replace(seen, box=Box(left_px=left_px, top_px=0, right_px=left_px + 100, bottom_px=100))
 
 
-def test_one_dish_seen_twice_at_overlapping_places_is_left_to_a_person() -> None:
-    assert POLICY.judge_tray((at(0), at(99), at(300))) == (
+@pytest.mark.parametrize("left_px", [99, 100, 124])
+def test_one_dish_seen_twice_at_nearly_one_place_is_left_to_a_person(left_px: int) -> None:
+    assert POLICY.judge_tray((at(0), at(left_px), at(300))) == (
         ItemStatus.UNCERTAIN,
         ItemStatus.UNCERTAIN,
         ItemStatus.ACCEPTED,
     )
 
 
-def test_two_portions_of_a_dish_side_by_side_are_two() -> None:
-    assert POLICY.judge_tray((at(0), at(100))) == (ItemStatus.ACCEPTED, ItemStatus.ACCEPTED)
+def test_two_portions_of_a_dish_with_a_rim_between_them_are_two() -> None:
+    assert POLICY.judge_tray((at(0), at(125))) == (ItemStatus.ACCEPTED, ItemStatus.ACCEPTED)
 
 
 def test_different_dishes_may_overlap() -> None:
     assert POLICY.judge_tray((at(0, "mifan"), at(50, "doufu"))) == (ItemStatus.ACCEPTED, ItemStatus.ACCEPTED)
 
 
-def test_an_overlap_never_makes_an_unknown_portion_better_known() -> None:
+def test_nearness_never_makes_an_unknown_portion_better_known() -> None:
     assert POLICY.judge_tray((at(0), at(50, best_bps=1000))) == (ItemStatus.UNCERTAIN, ItemStatus.UNKNOWN)
