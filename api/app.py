@@ -20,6 +20,7 @@ from api.openapi import build_openapi
 from api.problems import problem_response
 from api.request_errors import (
     BodyTooLargeError,
+    BodyTooSlowError,
     MethodNotAllowedError,
     RequestError,
     RouteUnknownError,
@@ -147,7 +148,7 @@ def _endpoint(container: Container, operation: Operation) -> Endpoint:
 
 def _problem(container: Container, error: CanteenError, request: Request) -> Response:
     status, headers, body = problem_response(error, request.scope["path"])
-    if isinstance(error, BodyTooLargeError):
+    if isinstance(error, BodyTooLargeError | BodyTooSlowError):
         # The rest of the body is not worth receiving.
         headers["connection"] = "close"
     container.metrics.problem(error.code)

@@ -102,6 +102,7 @@ _TABLE: Final[dict[type[errors.CanteenError], tuple[int, str, str]]] = {
     request.RouteUnknownError: (404, "没有这个地址", "Nothing answers here"),
     request.MethodNotAllowedError: (405, "该地址不支持此方法", "Method not allowed"),
     request.BodyTooLargeError: (413, "内容过大", "The body is too large"),
+    request.BodyTooSlowError: (408, "上传超时", "The body came too slowly"),
     request.BodyInvalidError: (422, "内容格式有误", "The body is not valid"),
     request.MediaTypeUnsupportedError: (415, "内容类型不支持", "Unsupported media type"),
     request.ParameterInvalidError: (422, "参数有误", "A parameter is not valid"),

@@ -27,6 +27,12 @@ class BodyTooLargeError(RequestError):
     code = "body_too_large"
 
 
+class BodyTooSlowError(RequestError):
+    """The body did not arrive in time; a place in the recognition queue is not held for it any longer."""
+
+    code = "body_too_slow"
+
+
 class BodyInvalidError(RequestError):
     """The body is not what the route takes; the message names the field, never its value."""
 

@@ -85,6 +85,7 @@ class Settings:
     body_limit_bytes: int = field(default=256 * 1024, metadata={_READ: _whole(1024, 16 * _MIB)})
     photo_limit_bytes: int = field(default=10 * _MIB, metadata={_READ: _whole(1024, 64 * _MIB)})
     photo_limit_pixels: int = field(default=40_000_000, metadata={_READ: _whole(4096, 200_000_000)})
+    upload_timeout_s: int = field(default=30, metadata={_READ: _whole(1, 600)})
     import_limit_bytes: int = field(default=16 * _MIB, metadata={_READ: _whole(1024, 256 * _MIB)})
     clock_tolerance_ms: int = field(default=120_000, metadata={_READ: _whole(0, 86_400_000)})
     accept_bps: int = field(default=8000, metadata={_READ: _whole(0, 10_000)})

@@ -1,5 +1,6 @@
 """One request on its way through an operation: who calls, what was sent, and how a command is carried out."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncGenerator, Mapping
@@ -19,6 +20,7 @@ from api.container import Container
 from api.request_errors import (
     BodyInvalidError,
     BodyTooLargeError,
+    BodyTooSlowError,
     IdempotencyKeyMissingError,
     MediaTypeUnsupportedError,
     ParameterInvalidError,
@@ -226,6 +228,7 @@ class Call:
 
         Raises:
             BodyInvalidError: it is not a form, has too many parts, or a field twice.
+            BodyTooSlowError: it did not arrive in time.
             MediaTypeUnsupportedError, BodyTooLargeError: see `body`.
         """
         if not self.has_media_type("multipart/form-data"):
@@ -233,13 +236,18 @@ class Call:
         self._refuse_announced(limit_bytes)
         parser = _MemoryFormParser(
             self.request.headers,
-            self._chunks(limit_bytes, await self.request.receive()),
+            self._chunks(limit_bytes),
             max_files=max_files,
             max_fields=MAX_FORM_FIELDS,
             max_part_size=MAX_FORM_FIELD_BYTES,
         )
         try:
-            parts: FormData = await parser.parse()
+            # A request with files holds a place in a queue, so it may not take as long as it likes.
+            async with asyncio.timeout(self.container.settings.upload_timeout_s):
+                parts: FormData = await parser.parse()
+        except TimeoutError as error:
+            within_s = self.container.settings.upload_timeout_s
+            raise BodyTooSlowError(f"The form did not arrive within {within_s} s. Check the network.") from error
         except MultiPartException as error:
             raise BodyInvalidError(f"The form cannot be read: {error.message}") from error
         form = Form({}, {})
@@ -258,10 +266,11 @@ class Call:
         if announced.isdigit() and int(announced) > limit_bytes:
             raise _too_large(limit_bytes)
 
-    async def _chunks(self, limit_bytes: int, message: Message) -> AsyncGenerator[bytes, None]:
-        """Pass a body on as it comes in, from its first message on, and stop where it is too large."""
+    async def _chunks(self, limit_bytes: int, message: Message | None = None) -> AsyncGenerator[bytes, None]:
+        """Pass a body on as it comes in, from a message that was received before on, and stop where it is too large."""
         size_bytes = 0
         while True:
+            message = message or await self.request.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             chunk: bytes = message.get("body", b"")
@@ -272,7 +281,7 @@ class Call:
                 yield chunk
             if not message.get("more_body", False):
                 return
-            message = await self.request.receive()
+            message = None
 
     # --- answer --------------------------------------------------------------------------------------------------
 

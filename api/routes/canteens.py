@@ -290,6 +290,7 @@ OPERATIONS: Final = (
             errors.InvalidValueError,
             errors.InferenceFailedError,
             request_errors.RecognitionBusyError,
+            request_errors.BodyTooSlowError,
             request_errors.OtherLaneError,
         ),
     ),

@@ -342,6 +342,7 @@ _PHOTO_PROBLEMS: Final = (
     errors.InferenceFailedError,
     errors.GalleryMismatchError,
     request_errors.RecognitionBusyError,
+    request_errors.BodyTooSlowError,
 )
 
 

@@ -1,11 +1,13 @@
 """What is wrong is refused by name, with nothing charged and nothing lost."""
 
 import io
+import socket
 import sqlite3
 import struct
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -331,6 +333,27 @@ def test_a_full_recognition_queue_turns_photographs_away_and_takes_them_again(se
     finally:
         recogniser.in_hand -= limit
     assert code_of(served.scan_photo(new_id(), picture())) == "empty_tray"
+
+
+def test_a_photograph_that_does_not_arrive_gives_its_place_back(tmp_path: Path) -> None:
+    with serving(tmp_path, upload_timeout_s=1) as served:
+        furnish(served)
+        host, port = served.http.base_url.host, served.http.base_url.port
+        assert port is not None
+        with socket.create_connection((host, port)) as line:
+            head = [
+                f"POST /v1/checkouts/{new_id()}/scans HTTP/1.1",
+                "Host: canteen",
+                f"Authorization: Bearer {served.keys['terminal']}",
+                f"Idempotency-Key: {new_id()}",
+                "Content-Type: multipart/form-data; boundary=x",
+                "Content-Length: 1000",
+            ]
+            line.sendall("\r\n".join([*head, "", "--x"]).encode())
+            answer = line.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"body_too_slow" in answer
+        assert served.container.recogniser.in_hand == 0
 
 
 def test_the_place_in_the_recognition_queue_is_given_back_after_every_kind_of_end(served: ServedCanteen) -> None:

@@ -1,5 +1,6 @@
 """Health, metrics, faults, start and stop."""
 
+import asyncio
 import logging
 import sqlite3
 from pathlib import Path
@@ -11,9 +12,19 @@ import pytest
 from api import schemas
 from api.container import Container
 from api.processes.void_checkout_on_timeout import LEAST_WATCHED_MS
+from api.request_errors import KeyRequiredError
 from api.settings import Settings
 from engine.domain.errors import ModelInvalidError, SettingsError, StoreCorruptError
-from tests.support.served_canteen import ServedCanteen, code_of, furnish, new_id, serving
+from tests.support.served_canteen import (
+    CANTEEN,
+    ServedCanteen,
+    code_of,
+    enrol_fixture_photos,
+    furnish,
+    menu_items,
+    new_id,
+    serving,
+)
 
 
 def test_health_tells_store_writer_lag_models_and_the_head_of_the_chain(served: ServedCanteen) -> None:
@@ -112,6 +123,33 @@ def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
         assert served.get(f"/v1/checkouts/{checkout_id}", role="terminal").json()["status"] == "paid"
         assert served.pay(unpaid, "card", 100).json()["status"] == "paid"
         assert served.get("/v1/totals").json()["rows"][0]["bills"] == 2
+
+
+def test_a_second_process_on_the_store_learns_of_canteens_keys_dishes_and_revocations(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        second = Container(Settings(data_dir=tmp_path), served.container.clock)
+        second.start()
+        try:
+
+            def caught_up() -> None:
+                head = served.container.store.log.head_position()
+                asyncio.run(asyncio.wait_for(second.bell.wait_beyond(head - 1), 60))
+
+            furnish(served)
+            caught_up()
+            assert second.canteens.profile(CANTEEN).canteen_id == CANTEEN
+            authorization = f"Bearer {served.keys['terminal']}"
+            key = second.access.authenticate(authorization)
+            assert second.galleries.gallery(CANTEEN).dish_ids == frozenset()
+            enrol_fixture_photos(served)
+            caught_up()
+            assert second.galleries.gallery(CANTEEN).dish_ids == {item["dish_id"] for item in menu_items()}
+            served.post(f"/v1/access-keys/{key.key_id}/revocation", {"reason": "stolen"}, role="admin")
+            caught_up()
+            with pytest.raises(KeyRequiredError):
+                second.access.authenticate(authorization)
+        finally:
+            second.stop()
 
 
 def test_a_log_that_was_changed_by_hand_is_not_served(tmp_path: Path) -> None:
