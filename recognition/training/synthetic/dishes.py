@@ -25,6 +25,7 @@ class Sauce:
     gloss: float = 0.75
     polish: float = 0.86
     mottle: tuple[str, float, float] | None = None  # colour, strength, grain in mm
+    spread: float = 1.0  # how far it runs, as a share of the portion's radius
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +273,7 @@ RECIPES: dict[str, Recipe] = {
                 glow=0.3,
             ),
         ),
-        sauce=Sauce(colour="#4e2e12", level_mm=3.2, opacity_per_mm=0.35),
+        sauce=Sauce(colour="#4e2e12", level_mm=3.2, opacity_per_mm=0.35, spread=0.92),
         toppings=(
             Ingredient(
                 form="strip",
@@ -464,7 +465,7 @@ RECIPES: dict[str, Recipe] = {
                 spread=0.06,
                 profile=(0.3, 0.34, 0.3, 0.34, 0.55, 0.82, 1.0, 1.0, 0.8, 0.25),
                 bend=0.07,
-                ragged=0.1,
+                ragged=0.045,
                 bump=(0.7, 2.6),
                 mottle=("#7c4314", 0.75, 4),
                 gloss=0.55,
@@ -584,7 +585,7 @@ RECIPES: dict[str, Recipe] = {
                 glow=0.4,
             ),
         ),
-        sauce=Sauce(colour="#3a1a08", level_mm=2.2, opacity_per_mm=1.2),
+        sauce=Sauce(colour="#3a1a08", level_mm=2.2, opacity_per_mm=1.2, spread=0.72),
     ),
     "doufugan-qincai": Recipe(
         heap_mm=13,
@@ -664,14 +665,14 @@ RECIPES: dict[str, Recipe] = {
             Ingredient(
                 form="strip",
                 size_mm=(48, 13, 5),
-                colours=("#c2d796", "#d0e0a8", "#b2cc80"),
+                colours=("#a9c478", "#b6cc88", "#98b666"),
                 coverage=1.0,
                 bend=0.1,
                 curl_mm=2.0,
-                bands=("#a4c470", "#c8dc9e", "#d6e6b4", "#b0ce7e"),
+                bands=("#86ac54", "#a8c67a", "#b8d090", "#94b664"),
                 gloss=0.75,
                 polish=0.8,
-                glow=0.5,
+                glow=0.3,
                 drape=0.5,
             ),
             Ingredient(
@@ -981,7 +982,7 @@ def serve(surface: Surface, rng: np.random.Generator, dish_id: str, slot: Slot, 
         _stain(surface, recipe.crevice, portion)
     if recipe.sauce:
         level_mm = recipe.sauce.level_mm * rng.uniform(0.8, 1.2)
-        pool = radius + 0.10 * layered_noise(rng, radius.shape, 30 * surface.px_per_mm, 2)
+        pool = radius / recipe.sauce.spread + 0.10 * layered_noise(rng, radius.shape, 30 * surface.px_per_mm, 2)
         level = slot.base_mm + level_mm * np.clip(1.15 - np.clip(pool, 0, None) ** 5 * 0.95, -1, 1)
         _fill(surface, rng, recipe, level.astype(np.float32), radius < 1.12, portion, visible_mm=0.9)
     _heap(surface, rng, recipe.toppings, slot, (x_mm, y_mm, half_w * 0.85, half_h * 0.85), portion)

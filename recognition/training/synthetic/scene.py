@@ -207,8 +207,9 @@ def photograph_tray(
             rng.uniform(0, 1.5),
             118,
         )
-    alone = crockery == "green_melamine_tray" and not any(RECIPES[dish].needs_bowl for dish in dishes)
-    aim_x = middle_x - 60 if alone else middle_x
+    # The green tray stands to the left of the middle, to leave room for a soup bowl beside it.
+    beside = crockery == "green_melamine_tray" and any(RECIPES[dish].needs_bowl for dish in dishes)
+    aim_x = middle_x - 60 if crockery == "green_melamine_tray" and not beside else middle_x
     camera = Camera(
         x_mm=aim_x + rng.normal(0, 35),
         y_mm=middle_y + rng.normal(45, 30),
@@ -216,7 +217,7 @@ def photograph_tray(
         target_x_mm=aim_x + rng.normal(0, 8),
         target_y_mm=middle_y + rng.normal(0, 6),
         roll=rng.normal(0, 0.055),
-        span_mm=rng.uniform(450, 490),
+        span_mm=rng.uniform(450, 490) + (35 if beside else 0),
         width_px=width_px,
         height_px=height_px,
     )
