@@ -105,7 +105,7 @@ class Served:
     """A running server, as a client sees it."""
 
     process: subprocess.Popen[bytes]
-    url: str
+    http: httpx.Client
     now_ms: int
     keys: dict[str, str]
 
@@ -117,11 +117,11 @@ class Served:
     def request(
         self, method: str, path: str, *, key: str = "admin", command_id: str = "", **content: Any
     ) -> httpx.Response:
-        """Send one request on a connection of its own; a write gets a new id unless one is given."""
+        """Send one request; a write gets a new id unless one is given."""
         headers = {"Authorization": f"Bearer {self.keys[key]}", **content.pop("headers", {})}
         if method != "GET":
             headers["Idempotency-Key"] = command_id or new_id()
-        return httpx.request(method, self.url + path, headers=headers, timeout=60, **content)
+        return self.http.request(method, path, headers=headers, **content)
 
     def post(self, path: str, body: dict[str, Any], **sender: Any) -> httpx.Response:
         """Send a body as JSON."""
@@ -197,47 +197,53 @@ class Installation:
         """Run a command at half past eleven."""
         return run_command(*arguments, environment=self._environment(NOON))
 
-    def server(self) -> subprocess.Popen[bytes]:
-        """Start a server, and do not wait for it. Each start is a minute later than the one before."""
+    @contextmanager
+    def serving(self) -> Iterator[Served]:
+        """Run a server; end it in order unless the test has killed it.
+
+        The clock of each start begins a minute later than that of the one before.
+        """
         port = free_port()
         environment = self._environment(NOON + timedelta(minutes=next(self._starts))) | {"CANTEEN_PORT": str(port)}
         process = start_command("serve", environment=environment, output=self.output)
-        (self.data_dir.with_suffix(".port")).write_text(json.dumps([port, environment["CANTEEN_CLOCK_START"]]))
-        return process
-
-    @contextmanager
-    def serving(self) -> Iterator[Served]:
-        """Run a server; end it in order unless the test has killed it."""
-        process = self.server()
-        port, started = json.loads((self.data_dir.with_suffix(".port")).read_text())
-        url = f"http://127.0.0.1:{port}"
         try:
-            await_live(process, url, self.output)
-            admin = (self.data_dir / ADMIN_KEY_FILE).read_text()
-            now_ms = round(datetime.fromisoformat(started).timestamp() * 1000)
-            yield Served(process=process, url=url, now_ms=now_ms, keys={"admin": admin})
+            await_live(process, port, self.output)
+            started = datetime.fromisoformat(environment["CANTEEN_CLOCK_START"])
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+                yield Served(
+                    process=process,
+                    http=http,
+                    now_ms=round(started.timestamp() * 1000),
+                    keys={"admin": (self.data_dir / ADMIN_KEY_FILE).read_text()},
+                )
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-                try:
-                    process.wait(timeout=20)
-                finally:
-                    process.kill()
+            end(process)
 
     def _environment(self, at: datetime) -> dict[str, str]:
         return {"CANTEEN_DATA_DIR": str(self.data_dir), "CANTEEN_CLOCK_START": at.isoformat(), **self.environment}
 
 
-def await_live(process: subprocess.Popen[bytes], url: str, output: Path) -> None:
+def await_live(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
     """Wait until a server answers."""
-    for _ in range(1200):
-        assert process.poll() is None, f"the server ended: {output.read_text()}"
-        try:
-            if httpx.get(f"{url}/live", timeout=10).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
+        for _ in range(1200):
+            assert process.poll() is None, f"the server ended: {output.read_text()}"
+            try:
+                if http.get("/live").is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
     raise AssertionError("the server does not answer")
+
+
+def end(process: subprocess.Popen[bytes]) -> int:
+    """End a server in order as Ctrl-C does, and return its exit status."""
+    try:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        return process.wait(timeout=20)
+    finally:
+        process.kill()
 
 
 def residents(number: int, balance_fen: int) -> str:
