@@ -364,7 +364,7 @@ def _date(day: datetime | None) -> date | None:
 def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar while something long runs."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_ERR, transient=True) as progress:
+    with Progress(*columns, console=_ERR, transient=True, disable=not _ERR.is_terminal) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, whole: progress.update(task, completed=done, total=whole)
 

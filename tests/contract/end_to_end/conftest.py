@@ -1,6 +1,7 @@
 """A small street, loaded once by the console commands; each test gets a copy of its store."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ from tests.support.command_line import (
     FIXTURES,
     LANES,
     Installation,
+    Ran,
     Served,
+    free_port,
     residents,
+    run_command,
     small_street,
 )
 
@@ -55,3 +59,24 @@ def man_counters(served: Served) -> None:
     """Issue the keys of a cashier and of a terminal."""
     served.issue_key("cashier", canteen_id=CANTEEN)
     served.issue_key("terminal", canteen_id=CANTEEN, lane_id=LANES[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayedDemo:
+    """A demo that has ended, or was refused."""
+
+    ran: Ran
+    data_dir: Path
+    port: int
+
+
+def play(fixtures: Path, data_dir: Path, port: int, *more: str) -> PlayedDemo:
+    """Play a short lunch to its end."""
+    options = ("--fixtures", fixtures, "--data-dir", data_dir, "--port", port, "--visits", 3, "--speed", 400, *more)
+    return PlayedDemo(ran=run_command("demo", "--once", *options), data_dir=data_dir, port=port)
+
+
+@pytest.fixture(scope="session")
+def played_demo(street: Path, tmp_path_factory: pytest.TempPathFactory) -> PlayedDemo:
+    """A lunch of nine visits; its store knows what the canteen's dishes look like. Copied by those who change it."""
+    return play(street, tmp_path_factory.mktemp("played") / "demo", free_port())
