@@ -211,6 +211,7 @@ def _serving(options: DemoOptions, start_ms: int) -> Iterator[subprocess.Popen[b
         "CANTEEN_PORT": str(options.port),
         "CANTEEN_CLOCK_START": datetime.fromtimestamp(start_ms / 1000, UTC).isoformat(),
         "CANTEEN_CLOCK_SPEED": str(options.speed),
+        "CANTEEN_ACCEPT_BPS": str(ACCEPT_BPS),
     }
     # A session of its own: Ctrl-C reaches the demo, which then stops the server in order. What goes wrong is told on
     # stderr; that it serves is told by the demo.
