@@ -4,6 +4,7 @@ Starts only if what it would serve is right: a broken chain or a changed model f
 """
 
 import asyncio
+import gc
 import hmac
 import logging
 from collections.abc import Callable
@@ -79,7 +80,8 @@ T = TypeVar("T")
 SYSTEM: Final = Actor(role=Role.SYSTEM, actor_id="canteen")
 _READ_THREADS: Final = 4
 _CURRENT_WITHIN_S: Final = 0.5
-_GATHER_S: Final = 0.05
+_GATHER_S: Final = 0.25
+_COLLECT_AFTER: Final = (50_000, 50, 100)
 _REMEMBERED: Final[tuple[type[Event], ...]] = (
     AccessKeyIssued,
     AccessKeyRevoked,
@@ -172,6 +174,7 @@ class Container:
         self._start_read_models(closing)
         self._issue_first_admin_key()
         self.metrics.watch(self._gauges)
+        _collect_rarely(closing)
 
     def _follow_log(self, closing: list[Callable[[], object]]) -> None:
         follower = LogFollower(
@@ -409,6 +412,18 @@ class StoredStates:
 
     def get(self, stream_type: Any, stream: str) -> Any:
         return self._store.state(stream_type, stream)
+
+
+def _collect_rarely(closing: list[Callable[[], object]]) -> None:
+    """Have Python's cycle collector look at new objects rarely, and at what is loaded by now not at all.
+
+    Cached states and models live long and form no cycles; walking them again and again cost a fifth of all requests.
+    """
+    before = gc.get_threshold()
+    closing.append(lambda: gc.set_threshold(*before))
+    closing.append(gc.unfreeze)
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _refuse_broken_log(store: EventStore, progress: Callable[[int, int], None] | None) -> None:

@@ -113,7 +113,7 @@ class ProjectionRunner:
             first_pause_s: pause after a first failure; it doubles with each further one, up to
                 LONGEST_PAUSE_S.
             gather_s: pause after each round that came up to the log, so that a busy log is read in larger pieces
-                and its writer is not slowed down by its readers.
+                and its writer is not slowed down by its readers. Whoever waits for a position ends it.
         """
         if len({projection.name for projection in projections}) != len(projections):
             raise ProjectionError("Two read models have the same name; give each its own.")
@@ -124,6 +124,7 @@ class ProjectionRunner:
         self._gather_s = gather_s
         self._moved = threading.Condition()
         self._stopping = threading.Event()
+        self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
         # SQLite lets one connection write at a time: a rebuild waits here instead of polling for the file's
         # lock.
@@ -145,6 +146,7 @@ class ProjectionRunner:
     def stop(self) -> None:
         """Finish the batch in hand and end the thread; takes at most about IDLE_WAIT_S when idle."""
         self._stopping.set()
+        self._hurry.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -191,6 +193,8 @@ class ProjectionRunner:
             return all(feed.track.position >= position for feed in feeds)
 
         with self._moved:
+            if not decided():
+                self._hurry.set()
             self._moved.wait_for(decided, timeout_s)
             return reached()
 
@@ -315,7 +319,8 @@ class ProjectionRunner:
             try:
                 if self._advance_all():
                     if self._gather_s and self._log.head_position() - self.position < _FEW_EVENTS:
-                        self._stopping.wait(self._gather_s)
+                        self._hurry.wait(self._gather_s)
+                        self._hurry.clear()
                     continue
                 healthy = [feed.track.position for feed in self._feeds.values() if not feed.error]
                 if healthy:
