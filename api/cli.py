@@ -2,9 +2,10 @@
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ from api.reading_photos import PhotoReading, read_photos
 from api.settings import Settings
 from api.street_files import read_canteens, read_dishes, read_menus
 from api.street_loading import LoadingRefusedError, StreetLoader
-from engine.domain.errors import CanteenError, UnknownCanteenError
+from engine.domain.errors import CanteenError, SettingsError, UnknownCanteenError
 from engine.domain.menu import MenuItem
 from engine.domain.money import yuan
 
@@ -93,28 +94,44 @@ def serve(data_dir: DataDir = None) -> None:
     # What ends a service in order: the server finishes the requests in hand, then everything is closed below.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = _settings(data_dir)
-    container = Container(settings)
-    with _bar("检查日志 · checking the log") as told:
-        container.start(progress=told)
-    address = f"http://{settings.host}:{settings.port}"
-    _OUT.print(
-        f"[green]✓[/] {address}  documentation: {address}/docs  administrator's key: in "
-        f"{escape(str(settings.data_dir / ADMIN_KEY_FILE))}  Ctrl-C ends.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    try:
-        uvicorn.run(
-            create_app(container),
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",  # the container was started above, with a progress bar
-            timeout_graceful_shutdown=5,
-        )
-    finally:
-        container.stop()
+    with _bound(settings.host, settings.port) as listening:
+        container = Container(settings)
+        with _bar("检查日志 · checking the log") as told:
+            container.start(progress=told)
+        try:
+            address = f"http://{settings.host}:{listening.getsockname()[1]}"
+            _OUT.print(
+                f"[green]✓[/] {address}  documentation: {address}/docs  administrator's key: in "
+                f"{escape(str(settings.data_dir / ADMIN_KEY_FILE))}  Ctrl-C ends.",
+                highlight=False,
+                soft_wrap=True,
+            )
+            config = uvicorn.Config(
+                create_app(container),
+                log_level="warning",
+                access_log=False,
+                lifespan="off",  # the container was started above, with a progress bar
+                timeout_graceful_shutdown=5,
+            )
+            with suppress(KeyboardInterrupt):
+                uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            container.stop()
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the address before anything is opened, so that a second server on it does no work in vain."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"{host}:{port} cannot be used ({error.strerror}). Stop what listens there, or set CANTEEN_PORT or "
+                "CANTEEN_HOST to something else."
+            ) from error
+        yield listening
 
 
 @app.command()
@@ -221,10 +238,7 @@ def _show_reading(reading: PhotoReading) -> None:
         _OUT.print(said, highlight=False, soft_wrap=True)
         return
     _OUT.print(f"[bold]{escape(str(reading.photo))}[/]  ({reading.took_ms} ms)", highlight=False, soft_wrap=True)
-    if reading.items:
-        _OUT.print(_reading_table(reading))
-    else:
-        _OUT.print("没有看到菜品 · no dish was seen; such a tray is not billed")
+    _OUT.print(_reading_table(reading))
     if reading.drawn_to is not None:
         _OUT.print(f"drawn: {escape(str(reading.drawn_to))}", highlight=False, soft_wrap=True)
 
