@@ -78,4 +78,4 @@ def evolve(state: AccessKey, event: Event) -> AccessKey:
             return state
 
 
-ACCESS_KEY: StreamType[AccessKey] = StreamType(prefix="access", initial=AccessKey(), evolve=evolve)
+ACCESS_KEY: StreamType[AccessKey] = StreamType(initial=AccessKey(), evolve=evolve)

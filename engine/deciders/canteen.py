@@ -92,4 +92,4 @@ def evolve(state: Canteen, event: Event) -> Canteen:
             return state
 
 
-CANTEEN: StreamType[Canteen] = StreamType(prefix="canteen", initial=Canteen(), evolve=evolve)
+CANTEEN: StreamType[Canteen] = StreamType(initial=Canteen(), evolve=evolve)

@@ -628,4 +628,4 @@ def _with_items(state: OpenCheckout, event: DishCorrected | DishAdded | DishRemo
     )
 
 
-CHECKOUT: StreamType[CheckoutState] = StreamType(prefix="checkout", initial=Empty(), evolve=evolve)
+CHECKOUT: StreamType[CheckoutState] = StreamType(initial=Empty(), evolve=evolve)

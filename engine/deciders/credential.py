@@ -111,4 +111,4 @@ def evolve(state: CredentialState, event: Event) -> CredentialState:
             return state
 
 
-CREDENTIAL: StreamType[CredentialState] = StreamType(prefix="credential", initial=Unissued(), evolve=evolve)
+CREDENTIAL: StreamType[CredentialState] = StreamType(initial=Unissued(), evolve=evolve)

@@ -112,5 +112,5 @@ def _less(entry: CheckoutUse, checkout_id: str, reversed_fen: dict[str, int]) ->
 
 
 ENTITLEMENT: StreamType[EntitlementUse] = StreamType(
-    prefix="entitlement", initial=EntitlementUse(), evolve=evolve, snapshot_state=EntitlementUse
+    initial=EntitlementUse(), evolve=evolve, snapshot_state=EntitlementUse
 )

@@ -76,4 +76,4 @@ def evolve(state: GalleryIndex, event: Event) -> GalleryIndex:
             return state
 
 
-GALLERY: StreamType[GalleryIndex] = StreamType(prefix="gallery", initial=GalleryIndex(), evolve=evolve)
+GALLERY: StreamType[GalleryIndex] = StreamType(initial=GalleryIndex(), evolve=evolve)

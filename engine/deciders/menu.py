@@ -89,4 +89,4 @@ def evolve(state: Menu, event: Event) -> Menu:
             return state
 
 
-MENU: StreamType[Menu] = StreamType(prefix="menu", initial=Menu(), evolve=evolve)
+MENU: StreamType[Menu] = StreamType(initial=Menu(), evolve=evolve)

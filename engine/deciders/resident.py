@@ -38,4 +38,4 @@ def evolve(state: Resident, event: Event) -> Resident:
             return state
 
 
-RESIDENT: StreamType[Resident] = StreamType(prefix="resident", initial=Resident(), evolve=evolve)
+RESIDENT: StreamType[Resident] = StreamType(initial=Resident(), evolve=evolve)

@@ -102,4 +102,4 @@ def evolve(state: Rulebook, event: Event) -> Rulebook:
             return state
 
 
-RULEBOOK: StreamType[Rulebook] = StreamType(prefix="rulebook", initial=Rulebook(), evolve=evolve)
+RULEBOOK: StreamType[Rulebook] = StreamType(initial=Rulebook(), evolve=evolve)

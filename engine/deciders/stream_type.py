@@ -11,13 +11,12 @@ State = TypeVar("State")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamType(Generic[State]):
-    """One kind of stream: its name's prefix, its state before the first event, and how an event changes the state.
+    """One kind of stream: its state before the first event, and how an event changes the state.
 
     `snapshot_state` is set for streams that grow for years: states of that (frozen dataclass) type are stored every
     `snapshot_every` events, so that the cost of loading does not grow with the stream's age.
     """
 
-    prefix: str
     initial: State
     evolve: Callable[[State, Event], State]
     snapshot_state: type[Any] | None = None

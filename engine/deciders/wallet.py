@@ -109,4 +109,4 @@ def evolve(state: Wallet, event: Event) -> Wallet:
             return state
 
 
-WALLET: StreamType[Wallet] = StreamType(prefix="wallet", initial=Wallet(), evolve=evolve, snapshot_state=Wallet)
+WALLET: StreamType[Wallet] = StreamType(initial=Wallet(), evolve=evolve, snapshot_state=Wallet)

@@ -267,7 +267,7 @@ class PaymentRefunded(Event):
     reason: str
 
 
-# --- wallet (stream wallet-*) -----------------------------------------------------------------------------------
+# --- wallet (stream resident-*-wallet) --------------------------------------------------------------------------
 
 
 class TopUpSource(StrEnum):
@@ -322,7 +322,7 @@ class WalletRefunded(Event):
     balance_fen: int
 
 
-# --- entitlement use (stream entitlement-*) ---------------------------------------------------------------------
+# --- entitlement use (stream resident-*-entitlement) ------------------------------------------------------------
 
 
 @final

@@ -1,4 +1,8 @@
-"""Names of streams. A stream is one consistency boundary of the log; its name is stored with every event."""
+"""Names of streams. A stream is one consistency boundary of the log; its name is stored with every event.
+
+The streams of one resident share the beginning of their names, so that what one payment writes lies side by side in the
+store's index and the cost of a payment hardly grows with the log.
+"""
 
 from datetime import date
 
@@ -12,12 +16,12 @@ def checkout_stream(checkout_id: str) -> str:
 
 def wallet_stream(resident_id: str) -> str:
     """A resident's own prepaid money."""
-    return f"wallet-{resident_id}"
+    return f"resident-{resident_id}-wallet"
 
 
 def entitlement_stream(resident_id: str) -> str:
     """The benefits a resident has used, over all canteens."""
-    return f"entitlement-{resident_id}"
+    return f"resident-{resident_id}-entitlement"
 
 
 def resident_stream(resident_id: str) -> str:

@@ -35,6 +35,7 @@ from engine.application.writer import CommandWriter
 from engine.deciders.stream_type import StreamType
 from engine.domain.commands import Command
 from engine.domain.events import CredentialBlocked, DinerIdentified, DishAdded, Event, WalletCharged
+from engine.domain.ids import checkout_stream, entitlement_stream, wallet_stream
 from tests.support.event_examples import EXAMPLES, TERMINAL
 from tests.support.postgres import PostgresServer
 
@@ -71,16 +72,16 @@ def evolve(state: int, happened: Event) -> int:
     return state + 1
 
 
-SESSION, WALLET, ENTITLEMENT = (
-    StreamType(prefix=prefix, initial=0, evolve=evolve) for prefix in ("checkout", "wallet", "entitlement")
-)
+SESSION, WALLET, ENTITLEMENT = (StreamType(initial=0, evolve=evolve) for _ in ("checkout", "wallet", "entitlement"))
 
 
 def serve(command: Serve, states: States) -> Decision:
     appends = (
-        StreamAppend(stream_type=SESSION, stream=f"checkout-{command.checkout_id}", events=SESSION_EVENTS),
-        StreamAppend(stream_type=WALLET, stream=f"wallet-{command.resident_id}", events=WALLET_EVENTS),
-        StreamAppend(stream_type=ENTITLEMENT, stream=f"entitlement-{command.resident_id}", events=ENTITLEMENT_EVENTS),
+        StreamAppend(stream_type=SESSION, stream=checkout_stream(command.checkout_id), events=SESSION_EVENTS),
+        StreamAppend(stream_type=WALLET, stream=wallet_stream(command.resident_id), events=WALLET_EVENTS),
+        StreamAppend(
+            stream_type=ENTITLEMENT, stream=entitlement_stream(command.resident_id), events=ENTITLEMENT_EVENTS
+        ),
     )
     sizes = [states.get(append.stream_type, append.stream) for append in appends]
     return Decision(appends=appends, answer={"checkout_id": command.checkout_id, "sizes": sizes})
@@ -161,8 +162,8 @@ class Rows:
         places = (
             (f"checkout-019abf6e-{number:012d}", 1),
             (f"checkout-019abf6e-{number:012d}", 2),
-            (f"wallet-{resident}", version),
-            (f"entitlement-{resident}", version),
+            (wallet_stream(resident), version),
+            (entitlement_stream(resident), version),
         )
         return [(*place, *stored) for place, stored in zip(places, self._stored, strict=True)]
 
@@ -296,7 +297,7 @@ def library_save(environment: dict[str, str]) -> Iterator[Attempt]:
     def one(caller: int) -> None:
         number = next(numbers)
         resident = f"{caller}-{number * 7 % RESIDENTS}"
-        lunch.serve(number, account(f"wallet-{resident}"), account(f"entitlement-{resident}"))
+        lunch.serve(number, account(wallet_stream(resident)), account(entitlement_stream(resident)))
 
     try:
         yield lambda callers, seconds: _threads_until(callers, seconds, one)

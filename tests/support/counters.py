@@ -53,10 +53,8 @@ def evolve(state: Counter, event: Event) -> Counter:
     return Counter(total=state.total + event.by_amount, events=state.events + 1)
 
 
-COUNTER = StreamType(prefix="counter", initial=Counter(), evolve=evolve)
-AGEING_COUNTER = StreamType(
-    prefix="counter", initial=Counter(), evolve=evolve, snapshot_state=Counter, snapshot_every=10
-)
+COUNTER = StreamType(initial=Counter(), evolve=evolve)
+AGEING_COUNTER = StreamType(initial=Counter(), evolve=evolve, snapshot_state=Counter, snapshot_every=10)
 
 CODEC = EventCodec({Counted.TOPIC: Counted}, {})
 

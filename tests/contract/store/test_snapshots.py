@@ -26,9 +26,7 @@ def evolve_later(state: LaterCounter, event: object) -> LaterCounter:
     )
 
 
-LATER_COUNTER = StreamType(
-    prefix="counter", initial=LaterCounter(), evolve=evolve_later, snapshot_state=LaterCounter, snapshot_every=10
-)
+LATER_COUNTER = StreamType(initial=LaterCounter(), evolve=evolve_later, snapshot_state=LaterCounter, snapshot_every=10)
 
 
 def fill(url: str, commands: int) -> None:

@@ -15,4 +15,4 @@ def test_streams_are_named_by_the_fields_of_a_command() -> None:
     top_up = TopUpWallet(command_id="c", at_ms=1, by=BY, resident_id="r", amount_fen=1, source=TopUpSource.CASH)
     for _ in range(2):
         assert set(expected_streams(pay)) == {"checkout-k", "credential-f"}
-        assert set(expected_streams(top_up)) == {"resident-r", "wallet-r", "entitlement-r"}
+        assert set(expected_streams(top_up)) == {"resident-r", "resident-r-wallet", "resident-r-entitlement"}

@@ -77,7 +77,7 @@ def test_an_event_that_cannot_be_applied_leaves_no_trace() -> None:
     def fail(state: Counter, event: Event) -> Counter:
         raise ValueError("no such situation")
 
-    broken = StreamType(prefix="counter", initial=Counter(), evolve=fail)
+    broken = StreamType(initial=Counter(), evolve=fail)
     states = BatchStates(StateCache(10), stored)
     append = StreamAppend(stream_type=broken, stream="b", events=counted(1))
     with pytest.raises(ValueError, match="no such situation"):

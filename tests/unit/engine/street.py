@@ -45,7 +45,6 @@ class MemoryStates:
     def append(self, decision: Decision) -> None:
         """Take all appends of a decision."""
         for one in decision.appends:
-            assert one.stream.startswith(one.stream_type.prefix)
             assert one.events
             self.streams[one.stream] = (*self.streams.get(one.stream, ()), *one.events)
 
