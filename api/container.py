@@ -81,6 +81,7 @@ SYSTEM: Final = Actor(role=Role.SYSTEM, actor_id="canteen")
 _READ_THREADS: Final = 4
 _CURRENT_WITHIN_S: Final = 0.5
 _GATHER_S: Final = 0.25
+_COMPLETE_WITHIN_S: Final = 5.0
 _COLLECT_AFTER: Final = (50_000, 50, 100)
 _REMEMBERED: Final[tuple[type[Event], ...]] = (
     AccessKeyIssued,
@@ -194,7 +195,7 @@ class Container:
             gather_s=_GATHER_S,
         )
         self.projections.start()
-        closing.append(self.projections.stop)
+        closing.append(self._stop_read_models)
         self.views = Views(
             totals=CheckoutTotalsView(engine),
             ledger=SubsidyLedgerView(engine),
@@ -206,6 +207,14 @@ class Container:
         )
         self.timeouts.start()
         closing.append(self.timeouts.stop)
+
+    def _stop_read_models(self) -> None:
+        """Let the read models come to the end of the log, so that they are complete while nobody serves."""
+        try:
+            self.projections.wait_until(self.store.log.head_position(), _COMPLETE_WITHIN_S)
+        except StoreError:
+            _LOGGER.warning("The log cannot be read; the read models are completed at the next start.")
+        self.projections.stop()
 
     def stop(self) -> None:
         """Finish what was accepted and close everything."""

@@ -11,10 +11,14 @@ import pytest
 
 from api import schemas
 from api.container import Container
+from api.installation import open_installed_store
 from api.processes.void_checkout_on_timeout import LEAST_WATCHED_MS
 from api.request_errors import KeyRequiredError
 from api.settings import Settings
 from engine.domain.errors import ModelInvalidError, SettingsError, StoreCorruptError
+from projections.catalogue import build_projections
+from projections.database import open_read_models
+from projections.runner import ProjectionRunner
 from tests.support.served_canteen import (
     CANTEEN,
     ServedCanteen,
@@ -123,6 +127,21 @@ def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
         assert served.get(f"/v1/checkouts/{checkout_id}", role="terminal").json()["status"] == "paid"
         assert served.pay(unpaid, "card", 100).json()["status"] == "paid"
         assert served.get("/v1/totals").json()["rows"][0]["bills"] == 2
+
+
+def test_read_models_are_complete_once_the_server_has_stopped(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        furnish(served)
+        served.pay(served.ready("mifan"), "card", 100)
+        settings = served.container.settings
+    store = open_installed_store(settings)
+    engine = open_read_models(settings.views_url)
+    try:
+        runner = ProjectionRunner(store.log, engine, build_projections(settings.utc_offset_minutes))
+        assert set(runner.lag().values()) == {0}
+    finally:
+        engine.dispose()
+        store.close()
 
 
 def test_a_second_process_on_the_store_learns_of_canteens_keys_dishes_and_revocations(tmp_path: Path) -> None:
