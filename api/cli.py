@@ -31,19 +31,36 @@ from api.street_loading import LoadingRefusedError, StreetLoader
 from engine.domain.errors import CanteenError, SettingsError, UnknownCanteenError
 from engine.domain.menu import MenuItem
 from engine.domain.money import yuan
+from projections.catalogue import build_projections
 
 app = typer.Typer(
     name="canteen",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
-    help="社区食堂结算系统 · Checkout of community canteens: trays are read, bills reduced, paid and kept for ever.",
-    epilog="Begin with [bold]canteen demo[/bold]; then [bold]canteen serve[/bold] with your own street.",
+    help=(
+        "社区食堂结算系统 · Checkout of community canteens: a photograph of a tray becomes a bill, benefits are taken "
+        "off, and the payment is kept for ever in a log that only grows."
+    ),
+    epilog=(
+        "Begin with [bold]canteen demo[/bold]. For a street of your own: [bold]canteen import[/bold] canteens, menus, "
+        "rules and residents, show each dish with [bold]canteen enrol-dish[/bold], then [bold]canteen serve[/bold]. "
+        "Settings are environment variables CANTEEN_* (api/README.md); commands that change something may run while "
+        "the server does."
+    ),
 )
-importing = typer.Typer(no_args_is_help=True, help="Load canteens, menus, rules and residents from files.")
+importing = typer.Typer(
+    no_args_is_help=True,
+    help=(
+        "Load canteens, menus, rules and residents from files, in this order. The same file again changes nothing. "
+        "What is wrong is refused with its place; examples of all files lie in fixtures/."
+    ),
+)
 app.add_typer(importing, name="import")
 
 _OUT: Final = Console()
 _ERR: Final = Console(stderr=True)
+_READ_MODELS: Final = tuple(projection.name for projection in build_projections())
 _STREET: Final = Path("fixtures/street")
 _FINDINGS_SHOWN: Final = 50
 
@@ -201,7 +218,9 @@ def show_check(checked: Checked, out: Console) -> None:
 
 @app.command()
 def rebuild(
-    models: Annotated[list[str] | None, typer.Argument(help="Read models by name; all if none is named.")] = None,
+    models: Annotated[
+        list[str] | None, typer.Argument(help=f"Which: {', '.join(_READ_MODELS)}; all if none is named.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Drop read models and build them again from the log; a running server goes on answering meanwhile."""

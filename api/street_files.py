@@ -129,17 +129,23 @@ def read_canteens(path: Path) -> tuple[CanteenProfile, ...]:
 
 
 def read_dishes(path: Path) -> dict[str, MenuItem]:
-    """Read the names of dishes, by id, without a price."""
-    return {
-        dish.dish_id: MenuItem(
+    """Read the names of dishes, by id, without a price.
+
+    Raises:
+        SettingsError: a dish stands twice.
+    """
+    dishes: dict[str, MenuItem] = {}
+    for dish in _read(path, _DishFile).dishes:
+        if dish.dish_id in dishes:
+            raise SettingsError(f"{path}: the dish {dish.dish_id} stands twice.")
+        dishes[dish.dish_id] = MenuItem(
             dish_id=dish.dish_id,
             name_zh=dish.name_zh,
             name_en=dish.name_en,
             price_fen=0,
             category=dish.category,
         )
-        for dish in _read(path, _DishFile).dishes
-    }
+    return dishes
 
 
 def read_menus(path: Path, dishes: Mapping[str, MenuItem]) -> dict[tuple[str, str], tuple[MenuItem, ...]]:
@@ -171,7 +177,9 @@ def _read(path: Path, layout: type[Any]) -> Any:
     try:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), layout)
     except FileNotFoundError:
-        raise SettingsError(f"{path} does not exist. Give the folder that holds it.") from None
+        raise SettingsError(f"{path} does not exist. Give the path of the file.") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}). Give the path of the file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not readable as TOML: {error}.") from error
     except msgspec.ValidationError as error:

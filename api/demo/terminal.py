@@ -149,7 +149,7 @@ class Terminal:
         for item in bill["items"]:
             if item["status"] == "accepted":
                 continue
-            portion = _at_same_place(item, visit.photo.portions)
+            portion = portion_at(item, visit.photo.portions)
             offered = {candidate["dish_id"] for candidate in item["candidates"]}
             if portion is None or portion.off_menu:
                 reason = "今日菜单没有此菜" if portion else "不是菜品"
@@ -308,7 +308,7 @@ def judge_reading(bill: Mapping[str, Any], portions: Sequence[Portion]) -> str:
     return RIGHT if on_bill == Counter(portion.dish_id for portion in portions) else SILENTLY_WRONG
 
 
-def _at_same_place(item: dict[str, Any], portions: tuple[Portion, ...]) -> Portion | None:
+def portion_at(item: dict[str, Any], portions: tuple[Portion, ...]) -> Portion | None:
     """Return the portion that an item's box shows, or None if there is none at that place."""
     if item["box"] is None:
         return None
