@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -86,11 +87,12 @@ def test_a_store_locked_by_another_process_is_503_and_works_later(installation: 
     installation.run("verify").expect(0)
 
 
-def test_a_command_on_a_locked_store_says_so(installation: Installation) -> None:
+def test_a_command_on_a_locked_store_says_so(installation: Installation, street: Path) -> None:
     quick = Installation(data_dir=installation.data_dir, environment={"CANTEEN_LOCK_TIMEOUT_S": "1"})
     with locked(installation):
-        ran = quick.run("enrol-dish", "missing.jpg", "--canteen", "lanxi", "--dish", "x", "--name-zh", "x").expect(1)
-    assert ran.err
+        ran = quick.run("import", "canteens", street / "street" / "street.toml").expect(1)
+    assert "store_unavailable" in ran.err
+    assert "locked" in ran.err
 
 
 def test_a_second_server_on_a_busy_port_says_so_before_it_touches_the_store(installation: Installation) -> None:

@@ -93,7 +93,6 @@ def test_what_cannot_be_read_is_named_and_does_not_stop_the_others(
     ("options", "told"),
     [
         (("--canteen", "nowhere", "--day", DAY, "--period", "lunch"), "No canteen is known as 'nowhere'"),
-        (("--canteen", CANTEEN, "--day", "2020-01-01", "--period", "lunch"), "No menu is published"),
         (("--canteen", CANTEEN, "--day", DAY, "--period", "supper"), "No menu is published"),
     ],
 )
