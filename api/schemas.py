@@ -307,6 +307,7 @@ class ItemTold(Answer, frozen=True, kw_only=True):
     name_zh: str
     name_en: str
     price_fen: int
+    refunded: bool
     confidence_bps: int
     box: BoxTold | None
     candidates: tuple[CandidateTold, ...]

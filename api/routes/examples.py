@@ -79,6 +79,7 @@ BILL: Final[dict[str, Any]] = {
             "name_zh": "红烧肉",
             "name_en": "Braised pork belly",
             "price_fen": 1000,
+            "refunded": False,
             "confidence_bps": 10000,
             "box": _BOX,
             "candidates": [

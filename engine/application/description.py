@@ -29,6 +29,7 @@ def describe_checkout(checkout_id: str, states: States, quote: Quote) -> dict[st
     tender: str | None = None
     diner: Diner | None = None
     refunded_fen = 0
+    refunded_items: frozenset[int] = frozenset()
     match state:
         case Empty():
             raise UnknownCheckoutError("No tray was scanned under this id. Scan the tray first.")
@@ -36,6 +37,8 @@ def describe_checkout(checkout_id: str, states: States, quote: Quote) -> dict[st
             bill, refunded_fen, tender = state.bill, state.bill.own_fen - state.remaining.own_fen, state.tender.value
             status = "refunded" if not state.remaining.lines else "closed" if state.tray_removed else "paid"
             diner = state.diner
+            left = {line.item_id for line in state.remaining.lines}
+            refunded_items = frozenset(line.item_id for line in state.bill.lines) - left
         case Voided():
             bill, status = _nothing(), "voided"
         case _:
@@ -53,7 +56,7 @@ def describe_checkout(checkout_id: str, states: States, quote: Quote) -> dict[st
         "meal_period": site.meal_period,
         "menu_version": state.menu_version,
         "scan_number": state.scan_number,
-        "items": [_describe_item(item, menu) for item in state.items],
+        "items": [_describe_item(item, menu, refunded=item.item_id in refunded_items) for item in state.items],
         "diner": {
             "identified": diner is not None,
             "credential_kind": diner.credential_kind.value if diner else None,
@@ -74,13 +77,14 @@ def _nothing() -> Bill:
     return Bill(lines=(), benefits=(), gross_fen=0, discount_fen=0, subsidy_fen=0, own_fen=0)
 
 
-def _describe_item(item: ScannedItem, menu: Menu) -> dict[str, Any]:
+def _describe_item(item: ScannedItem, menu: Menu, *, refunded: bool) -> dict[str, Any]:
     box = item.box
     return {
         "item_id": item.item_id,
         "status": item.status.value,
         **_named(item.dish_id, menu),
         "price_fen": item.price_fen,
+        "refunded": refunded,
         "confidence_bps": item.confidence_bps,
         "box": box
         and {

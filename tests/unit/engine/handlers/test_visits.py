@@ -385,6 +385,7 @@ def test_a_partial_refund_above_the_threshold_keeps_the_benefit_and_the_cap(stre
     answer = street.refund("c-1", 1)
 
     assert (answer["refunded_fen"], answer["balance_fen"]) == (1000, 3500)
+    assert [item["item_id"] for item in answer["items"] if item["refunded"]] == [1]
     assert street.events(ids.entitlement_stream(resident_id)) == [EntitlementUsed]
     street.scan("c-2", *TRAY)
     assert street.identify("c-2", street.card())["due_fen"] == 1600
