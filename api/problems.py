@@ -68,7 +68,6 @@ _TABLE: Final[dict[type[errors.CanteenError], tuple[int, str, str]]] = {
     errors.InvalidRuleError: (422, "优惠规则有误", "The benefit rule is not valid"),
     errors.ClockInFutureError: (422, "终端时钟超前", "The terminal's clock is ahead"),
     errors.RefundExceedsPaymentError: (409, "退款超过已付金额", "More than was paid would be refunded"),
-    errors.WalletFrozenError: (403, "账户已冻结", "The account is frozen"),
     errors.NotPermittedError: (403, "没有权限", "Not permitted"),
     errors.CommandIdReusedError: (
         409,

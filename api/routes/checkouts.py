@@ -429,7 +429,6 @@ OPERATIONS: Final = (
             errors.CredentialUnknownError,
             errors.CredentialExpiredError,
             errors.CredentialBlockedError,
-            errors.WalletFrozenError,
         ),
     ),
     _about_checkout(

@@ -295,7 +295,6 @@ OPERATIONS: Final = (
         problems=(
             errors.UnknownResidentError,
             errors.InvalidValueError,
-            errors.WalletFrozenError,
             errors.ClockInFutureError,
         ),
     ),

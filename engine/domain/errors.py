@@ -201,10 +201,6 @@ class RefundExceedsPaymentError(CommandRejectedError):
     code = "refund_exceeds_payment"
 
 
-class WalletFrozenError(CommandRejectedError):
-    code = "wallet_frozen"
-
-
 class NotPermittedError(CommandRejectedError):
     """The actor may not do this (a diner cannot void, a cashier cannot publish a rule)."""
 
