@@ -70,9 +70,13 @@ class PlayedDemo:
     port: int
 
 
+EARLY_LUNCH = ("--visits", 3, "--speed", 400, "--seed", 531)
+"""A lunch whose last diner comes at 11:40, so that a test need not wait for the afternoon."""
+
+
 def play(fixtures: Path, data_dir: Path, port: int, *more: str) -> PlayedDemo:
     """Play a short lunch to its end."""
-    options = ("--fixtures", fixtures, "--data-dir", data_dir, "--port", port, "--visits", 3, "--speed", 400, *more)
+    options = ("--fixtures", fixtures, "--data-dir", data_dir, "--port", port, *EARLY_LUNCH, *more)
     return PlayedDemo(ran=run_command("demo", "--once", *options), data_dir=data_dir, port=port)
 
 
