@@ -1,6 +1,6 @@
 """Checks a store against itself, and builds its read models again, beside a running server or without one."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,11 +12,9 @@ from engine.application.chain import ChainReport
 from engine.application.store import EventStore
 from engine.domain.errors import SettingsError
 from projections.catalogue import build_projections
-from projections.database import open_read_models, reading, writing
-from projections.projection import Projection
+from projections.database import open_read_models
 from projections.runner import ProjectionRunner
-from projections.tracking import Role, find, prepare_tracking
-from projections.verification import ModelVerification, VerificationReport, verify
+from projections.verification import ModelVerification, VerificationReport, find_strangers, verify
 
 Told = Callable[[int, int], None]
 
@@ -79,29 +77,12 @@ def check_store(settings: Settings, told: Told) -> Checked:
     """
     with _opened(settings) as (store, engine):
         projections = build_projections(settings.utc_offset_minutes)
-        strangers = _strangers(store, engine, projections)
+        strangers = find_strangers(store.log, engine, projections)
         chain = store.verify_chain(told)
         if strangers or not chain.intact:
             return Checked(chain=chain, models=VerificationReport(models=()), strangers=strangers)
         ProjectionRunner(store.log, engine, projections).catch_up()
         return Checked(chain=chain, models=verify(store.log, engine, projections, lambda _, at, end: told(at, end)))
-
-
-def _strangers(store: EventStore, engine: Engine, projections: Sequence[Projection]) -> tuple[str, ...]:
-    with writing(engine) as connection:
-        prepare_tracking(connection)
-    with reading(engine) as connection:
-        tracks = [(projection.name, find(connection, projection, Role.LIVE)) for projection in projections]
-    # The head is read after the read models' positions: a running server may append and apply meanwhile.
-    head = store.log.head_position()
-    return tuple(
-        f"{name} knows the log up to position {track.position}, but the log ends at {head}: its end is missing. "
-        "Restore a backup before anything else is started on it."
-        if track.position > head
-        else f"{name} was built from another log: position {track.anchor.position} holds another event than it read."
-        for name, track in tracks
-        if track is not None and (track.position > head or not track.anchor.holds_in(store.log))
-    )
 
 
 def rebuild_models(settings: Settings, names: Collection[str], told: Told) -> Iterator[tuple[str, int]]:

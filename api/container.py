@@ -7,7 +7,7 @@ import asyncio
 import gc
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -69,9 +69,11 @@ from projections.catalogue import build_projections
 from projections.checkout_totals import CheckoutTotalsView
 from projections.database import open_read_models
 from projections.open_checkouts import OpenCheckoutsView
+from projections.projection import Projection
 from projections.queue_metrics import QueueMetricsView
 from projections.runner import ProjectionRunner, RunState
 from projections.subsidy_ledger import SubsidyLedgerView
+from projections.verification import find_strangers
 from recognition.frame import PhotoLimits
 from recognition.tray import TrayReader
 
@@ -150,6 +152,11 @@ class Container:
         closing.append(self.store.close)
         if settings.verify_at_start:
             _refuse_broken_log(self.store, progress)
+        engine = open_read_models(settings.views_url)
+        closing.append(engine.dispose)
+        projections = build_projections(settings.utc_offset_minutes)
+        # Before the first append: new events would cover the place of those that are missing.
+        _refuse_shortened_log(self.store, engine, projections)
         self.writer = CommandWriter(
             self.store,
             build_handlers(self.vault, margin_policy(self.settings.accept_bps)),
@@ -172,7 +179,7 @@ class Container:
         )
         closing.append(self.recogniser.close)
         self._follow_log(closing)
-        self._start_read_models(closing)
+        self._start_read_models(closing, engine, projections)
         self._issue_first_admin_key()
         self.metrics.watch(self._gauges)
         _collect_rarely(closing)
@@ -185,13 +192,13 @@ class Container:
         follower.start()
         closing.append(follower.stop)
 
-    def _start_read_models(self, closing: list[Callable[[], object]]) -> None:
-        engine: Engine = open_read_models(self.settings.views_url)
-        closing.append(engine.dispose)
+    def _start_read_models(
+        self, closing: list[Callable[[], object]], engine: Engine, projections: Sequence[Projection]
+    ) -> None:
         self.projections = ProjectionRunner(
             self.store.log,
             engine,
-            build_projections(self.settings.utc_offset_minutes),
+            projections,
             gather_s=_GATHER_S,
         )
         self.projections.start()
@@ -442,4 +449,14 @@ def _refuse_broken_log(store: EventStore, progress: Callable[[int, int], None] |
             f"The log cannot be trusted from position {report.first_bad_position} on: {report.finding} "
             "Nothing was served. Run `canteen verify` and restore a backup.",
             first_bad_position=report.first_bad_position or 0,
+        )
+
+
+def _refuse_shortened_log(store: EventStore, engine: Engine, projections: Sequence[Projection]) -> None:
+    strangers = find_strangers(store.log, engine, projections)
+    if strangers:
+        raise StoreCorruptError(
+            " ".join(strangers) + " Nothing was served. If an older backup was restored on purpose, run "
+            "`canteen rebuild` and start again.",
+            read_models=len(strangers),
         )

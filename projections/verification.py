@@ -103,6 +103,27 @@ def verify(
     return VerificationReport(models=tuple(_verify_one(log, engine, projection, told) for projection in projections))
 
 
+def find_strangers(log: EventLog, engine: Engine, projections: Sequence[Projection]) -> tuple[str, ...]:
+    """Say, in a line each, which read models know events that the log does not have: its end was cut off or exchanged.
+
+    Ask before a runner is made on them: it drops and replays what does not fit, and the evidence with it.
+    """
+    with writing(engine) as connection:
+        prepare_tracking(connection)
+    with reading(engine) as connection:
+        tracks = [(projection.name, find(connection, projection, Role.LIVE)) for projection in projections]
+    # The head is read after the read models' positions: a running server may append and apply meanwhile.
+    head = log.head_position()
+    return tuple(
+        f"{name} knows the log up to position {track.position}, but the log ends at {head}: its end is missing. "
+        "Restore a backup before anything else is started on it."
+        if track.position > head
+        else f"{name} was built from another log: position {track.anchor.position} holds another event than it read."
+        for name, track in tracks
+        if track is not None and (track.position > head or not track.anchor.holds_in(log))
+    )
+
+
 def count_bills(log: EventLog, until: int, progress: Progress | None = None) -> ControlTotals:
     """Count the money of all bills up to a position straight from the events."""
     bills = 0

@@ -93,7 +93,24 @@ def test_a_whole_command_cut_off_at_the_end_is_noticed_because_read_models_know_
     for _ in range(2):  # a check does not do away with what it found
         ran = installation.run("verify").expect(1)
         assert f"checkout_totals knows the log up to position {whole}, but the log ends at {left}" in ran.out
+    refused = installation.run("serve").expect(1)
+    assert "Nothing was served" in refused.err
     assert ask(models, "SELECT sum(bills) FROM checkout_totals_by_tender") == 1
+
+
+def test_an_older_log_that_was_restored_on_purpose_is_served_once_the_read_models_are_rebuilt(
+    installation: Installation, log: Path
+) -> None:
+    change(
+        log,
+        "DELETE FROM stored_events WHERE rowid > (SELECT max(last_position) FROM commands"
+        " WHERE sequence < (SELECT max(sequence) FROM commands))",
+        "DELETE FROM commands WHERE sequence = (SELECT max(sequence) FROM commands)",
+    )
+    installation.run("rebuild").expect(0)
+    installation.run("verify").expect(0)
+    with installation.serving() as served:
+        assert served.request("GET", "/v1/checkouts/visit").json()["status"] == "ready"
 
 
 def test_an_edited_row_of_a_read_model_is_named_and_a_rebuild_mends_it(installation: Installation, log: Path) -> None:
