@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = {path.stem.removeprefix("bench_"): path for path in sorted(Path(__file__).parent.glob("bench_*.py"))}
+BENCHMARKS = sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
 
 
 def main(arguments: list[str]) -> int:
@@ -18,7 +18,9 @@ def main(arguments: list[str]) -> int:
     failed = 0
     for name in names or BENCHMARKS:
         print(f"\n=== {name} ===", flush=True)
-        failed |= subprocess.run([sys.executable, str(BENCHMARKS[name]), *passed_on], check=False).returncode
+        failed |= subprocess.run(
+            [sys.executable, "-m", f"tests.bench.bench_{name}", *passed_on], check=False
+        ).returncode
     return 1 if failed else 0
 
 
