@@ -12,14 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.domain.bill import ItemStatus
 from engine.domain.reading import Box, DishSighting
+from engine.policies.acceptance import margin_policy
 from recognition.gallery import Exemplar, Gallery
 from recognition.tray import TrayReader
 
 FOUND_OVERLAP = 0.3
 EXACT_OVERLAP = 0.5
-DETECTOR_ACCEPTS_BPS = 4000
-ACCEPT_BPS = 6000
+LIMITS_BPS = (5000, 5500, 6000, 6500, 7000, 7500, 8000)
+DETECTOR_ACCEPTS_BPS = margin_policy(LIMITS_BPS[0]).detector_bps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,21 +52,24 @@ def main() -> None:
     matches: list[Match] = []
     spare: list[tuple[str, DishSighting]] = []
     outcomes: dict[str, int] = defaultdict(int)
+    bills: dict[tuple[int, bool, str], int] = defaultdict(int)
     for tray in trays:
         photo = (arguments.fixtures / "trays" / tray["file"]).read_bytes()
         reading = reader.read(photo, galleries[tray["canteen"]], lunch[tray["canteen"]])
         seen = [s for s in reading.sightings if s.detector_bps >= DETECTOR_ACCEPTS_BPS]
-        unsure = len(reading.sightings) - len(seen)
         own, left = pair(tray["file"], tray["dishes"], seen)
         matches += own
         spare += [(tray["file"], sighting) for sighting in left]
-        outcomes[_outcome(own, left, unsure)] += 1
+        off_menu = any(match.off_menu for match in own)
+        for limit_bps in LIMITS_BPS:
+            bills[limit_bps, off_menu, outcome(tray["dishes"], reading.sightings, limit_bps)] += 1
         outcomes["exact count"] += not left and all(match.sighting for match in own)
         outcomes["trays"] += 1
         outcomes["whole list right"] += (
             not left and all(m.sighting and m.sighting.candidates[0].dish_id == m.dish_id for m in own) and bool(own)
         )
     _report(matches, spare, outcomes, listed=arguments.list)
+    _report_bills(bills)
 
 
 def _enrol(reader: TrayReader, folder: Path) -> Gallery:
@@ -119,23 +124,23 @@ def overlap(box: Box, label: list[int]) -> float:
     return both / (own + other - both)
 
 
-def certainty_bps(sighting: DishSighting) -> int:
-    """Return 2 x best - second best likeness, the figure that the acceptance rule compares."""
-    scores = [candidate.similarity_bps for candidate in sighting.candidates]
-    return 2 * scores[0] - (scores[1] if len(scores) > 1 else 0)
+def outcome(dishes: list[dict[str, object]], sightings: tuple[DishSighting, ...], limit_bps: int) -> str:
+    """Say what the acceptance policy does with a whole tray at a limit: nothing, hand it over, or bill it."""
+    if not sightings:
+        return "nothing seen"
+    if any(status is not ItemStatus.ACCEPTED for status in margin_policy(limit_bps).judge_tray(sightings)):
+        return "handed over"
+    billed = sorted(sighting.candidates[0].dish_id for sighting in sightings)
+    return "right" if billed == sorted(str(dish["dish"]) for dish in dishes) else "WRONG"
 
 
-def _outcome(own: list[Match], left: list[DishSighting], unsure: int) -> str:
-    """Say what the rule of 0.6 would do with a whole tray: right, silently wrong, or handed to a person."""
-    sightings = [match.sighting for match in own if match.sighting] + left
-    if unsure or not sightings or any(certainty_bps(sighting) < ACCEPT_BPS for sighting in sightings):
-        return "handed to a person" if own else "empty, nothing charged" if not sightings else "empty, handed over"
-    right = (
-        not left
-        and all(m.sighting and m.sighting.candidates[0].dish_id == m.dish_id for m in own)
-        and not any(match.off_menu for match in own)
-    )
-    return "accepted and right" if right else "accepted and WRONG"
+def _report_bills(bills: dict[tuple[int, bool, str], int]) -> None:
+    results = ("right", "WRONG", "handed over", "nothing seen")
+    for off_menu, title in ((False, "trays of dishes on the menu"), (True, "trays with a dish off the menu")):
+        print(f"\n{title:32s}" + "".join(f"{result:>14s}" for result in results))
+        for limit_bps in LIMITS_BPS:
+            counts = (bills[limit_bps, off_menu, result] for result in results)
+            print(f"accepted from {limit_bps:<18d}" + "".join(f"{count:14d}" for count in counts))
 
 
 def _report(
@@ -159,10 +164,10 @@ def _report(
         sightings = [m.sighting for m in group if m.sighting]
         _row(f"{title} ({len(sightings)}) best", [s.candidates[0].similarity_bps for s in sightings])
         _row(f"{title} second", [s.candidates[1].similarity_bps for s in sightings])
-        _row(f"{title} 2*best-second", [certainty_bps(s) for s in sightings])
+        _row(f"{title} 2*best-second", [_margin_bps(s) for s in sightings])
         _row(f"{title} detector", [s.detector_bps for s in sightings])
     _row("spare detector", [sighting.detector_bps for _, sighting in spare])
-    _row("spare 2*best-second", [certainty_bps(sighting) for _, sighting in spare])
+    _row("spare 2*best-second", [_margin_bps(sighting) for _, sighting in spare])
     if listed:
         for m in matches:
             if m.sighting is None:
@@ -172,6 +177,11 @@ def _report(
                 print(f"named {m.file} {m.dish_id}{' (off-menu)' if m.off_menu else ''} as {', '.join(names)}")
         for file, sighting in spare:
             print(f"spare {file} {sighting.box} {sighting.detector_bps} {sighting.candidates[0].dish_id}")
+
+
+def _margin_bps(sighting: DishSighting) -> int:
+    """Return 2 x best - second likeness without the policy's limits, so that the scores' spread shows."""
+    return 2 * sighting.candidates[0].similarity_bps - sighting.candidates[1].similarity_bps
 
 
 def _row(title: str, values: list[int]) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from engine.domain.reading import Box, Candidate, DishSighting
-from recognition.training.synthetic.measure_fixtures import certainty_bps, overlap, pair
+from recognition.training.synthetic.measure_fixtures import outcome, overlap, pair
 
 
 def sighting(left: int, top: int, right: int, bottom: int, *scores: int) -> DishSighting:
@@ -31,6 +31,11 @@ def test_each_sighting_finds_one_portion_and_the_rest_is_spare() -> None:
     assert spare == [far]
 
 
-def test_certainty_rewards_likeness_and_distance_to_the_second_best() -> None:
-    assert certainty_bps(sighting(0, 0, 1, 1, 7000, 3000)) == 11000
-    assert certainty_bps(sighting(0, 0, 1, 1, 7000)) == 14000
+def test_a_tray_is_right_only_if_every_portion_is_billed_under_its_name() -> None:
+    sure, unsure = sighting(0, 0, 90, 90, 9000, 1000), sighting(200, 0, 290, 90, 5000, 4500)
+    one: list[dict[str, object]] = [{"dish": "dish-0"}]
+    assert outcome(one, (sure,), 6000) == "right"
+    assert outcome([{"dish": "dish-1"}], (sure,), 6000) == "WRONG"
+    assert outcome([*one, *one], (sure,), 6000) == "WRONG"
+    assert outcome([*one, *one], (sure, unsure), 6000) == "handed over"
+    assert outcome(one, (), 6000) == "nothing seen"
