@@ -22,7 +22,7 @@ class Answer:
     position: int
 
 
-_LINGER = timedelta(microseconds=500)
+_LINGER = timedelta(milliseconds=2)
 
 Outcome = Answer | CanteenError
 
