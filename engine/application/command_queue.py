@@ -49,7 +49,7 @@ class CommandQueue:
     """A bounded queue for many callers and one writer.
 
     Callers whose commands were stored together come back together, but the first of them would be taken alone and make
-    the others wait for a commit of its own. So the writer lingers for as many as last time, for half a millisecond.
+    the others wait for a commit of its own. So the writer lingers for as many as last time, for two milliseconds.
     """
 
     def __init__(self, limit: int) -> None:
