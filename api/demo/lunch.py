@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from engine.domain.bill import Tender
-from engine.domain.calendar import business_day, instant_ms
 from engine.domain.canteen import CanteenProfile
 from engine.domain.errors import SettingsError
 from engine.domain.reading import Box
@@ -160,11 +159,6 @@ def plan_lunch(
         until_ms=day_start_ms + LUNCH_UNTIL_MINUTE * 60_000,
         by_lane=by_lane,
     )
-
-
-def day_start(profile: CanteenProfile, now_ms: int) -> int:
-    """Return the instant at which the canteen's current day began."""
-    return instant_ms(business_day(now_ms, profile.utc_offset_minutes), 0, profile.utc_offset_minutes)
 
 
 def _arrival_minute(draw: random.Random) -> float:

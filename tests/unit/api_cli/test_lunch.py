@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,13 @@ from api.demo.lunch import (
     LUNCH_UNTIL_MINUTE,
     PEAK_MINUTE,
     LunchPlan,
-    day_start,
     plan_lunch,
     read_credentials,
     read_trays,
 )
 from api.street_files import read_canteens
 from engine.domain.bill import Tender
+from engine.domain.calendar import instant_ms
 from engine.domain.errors import SettingsError
 from engine.domain.resident import CredentialKind
 
@@ -25,7 +26,7 @@ FIXTURES = Path(__file__).parents[3] / "fixtures"
 CANTEENS = read_canteens(FIXTURES / "street" / "street.toml")
 TRAYS = read_trays(FIXTURES / "trays")
 RESIDENTS = read_credentials(FIXTURES / "street" / "residents.csv")
-DAY_START_MS = day_start(CANTEENS[0], 1_795_500_000_000)
+DAY_START_MS = instant_ms(date(2026, 11, 24), 0, CANTEENS[0].utc_offset_minutes)
 
 
 def plan(visits_per_lane: int = 200, seed: int = 1) -> LunchPlan:
