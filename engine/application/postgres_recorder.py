@@ -355,6 +355,9 @@ class PostgresReader:
             connection = self._connect()
         try:
             yield connection
+        except psycopg.DataError as error:
+            connection.close()
+            raise BatchUnstorableError(_reason(error)) from error
         except psycopg.Error as error:
             connection.close()
             raise StoreUnavailableError(f"The store cannot be read ({_reason(error)}). Try again.") from error

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from engine.application.chain import ChainSource
 from engine.application.stored_rows import Ahead, Appended, BatchAppend, CommandRow, EventRow, LogHead, StreamRows
+from engine.domain.errors import StoreUnavailableError
 
 
 class AppendConflictError(Exception):
@@ -15,8 +16,8 @@ class DatabaseAwayError(Exception):
     """The database is locked or out of reach, so that no command can be stored now."""
 
 
-class BatchUnstorableError(Exception):
-    """The database cannot take this batch (no room, a value that it refuses); a part of it may fit."""
+class BatchUnstorableError(StoreUnavailableError):
+    """The database cannot take this batch, or be asked for it (no room, a value that it refuses); a part may fit."""
 
 
 DecideBatch = Callable[[Ahead], BatchAppend | None]
@@ -45,7 +46,11 @@ class Recorder(Protocol):
 
 
 class Reader(ChainSource, Protocol):
-    """Reads the log on private connections; any thread may use it."""
+    """Reads the log on private connections; any thread may use it.
+
+    Every method raises StoreUnavailableError if the database is out of reach, and of that BatchUnstorableError if a
+    value in the question is one that the database cannot hold.
+    """
 
     def event_rows(
         self, after_position: int, limit: int, up_to_position: int | None = None, topics: Collection[str] = ()

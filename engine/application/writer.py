@@ -240,14 +240,14 @@ class CommandWriter:
                 if self._store_if_unchanged(batch, settled):
                     return True
             self._store_under_lock(batch, settled)
-        except (DatabaseAwayError, StoreUnavailableError) as error:
-            self._refuse(batch, settled, f"The store does not answer ({error}). Try again with the same id.")
-            return False
         except BatchUnstorableError as error:
             waiting_still = [waiting for waiting in batch if waiting not in settled]
             if len(waiting_still) > 1:
                 return self._store_one_by_one(waiting_still, settled)
-            self._refuse(batch, settled, f"The store cannot take it ({error}). Make room, then try again.")
+            self._refuse(batch, settled, f"The store cannot take it ({error}). Make room or mend the value.")
+        except (DatabaseAwayError, StoreUnavailableError) as error:
+            self._refuse(batch, settled, f"The store does not answer ({error}). Try again with the same id.")
+            return False
         return True
 
     def _store_one_by_one(self, batch: list[WaitingCommand], settled: _Settled) -> bool:

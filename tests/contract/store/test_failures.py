@@ -94,14 +94,26 @@ def test_one_command_too_large_for_the_room_left_does_not_sink_the_others(sqlite
         assert store.verify_chain().intact
 
 
-def test_a_value_that_postgresql_cannot_hold_fails_its_command_alone(postgres_url: str) -> None:
-    with counting(postgres_url) as (store, writer), ThreadPoolExecutor(6) as threads:
-        bad = threads.submit(writer.execute, count("bad", "nul-\0-in-the-name"))
-        good = [threads.submit(writer.execute, count(f"good-{number}", "a")) for number in range(5)]
-        with pytest.raises(StoreUnavailableError):
-            bad.result()
-        assert [future.result().repeated for future in good] == [False] * 5
-        assert totals(store, "a") == [5]
+@pytest.mark.parametrize("where", ["name", "id"])
+def test_a_value_that_postgresql_cannot_hold_fails_its_command_alone(postgres_url: str, where: str) -> None:
+    gate = Gate()
+    bad = count("bad", "nul-\0-in-the-name") if where == "name" else count("nul-\0-in-the-id", "a")
+
+    async def one_batch() -> list[object]:
+        first = asyncio.create_task(writer.submit(count("first", "a")))
+        await asyncio.to_thread(gate.reached.wait, 30)
+        waiting = [asyncio.create_task(writer.submit(c)) for c in (bad, *(count(f"good-{n}", "a") for n in range(5)))]
+        await asyncio.sleep(0)
+        gate.opened.set()  # the six come as one batch once the first is done
+        await first
+        return list(await asyncio.gather(*waiting, return_exceptions=True))
+
+    with counting(postgres_url, gate.handlers()) as (store, writer):
+        refused, *good = asyncio.run(one_batch())
+        assert isinstance(refused, StoreUnavailableError)
+        assert [type(outcome) for outcome in good] == [Answer] * 5
+        assert totals(store, "a") == [6]
+        assert store.verify_chain().intact
 
 
 def test_connections_that_the_server_ended_are_replaced(postgres_url: str) -> None:
