@@ -243,6 +243,12 @@ class UnknownTopicError(StoreError):
 # --- what recognition refuses -----------------------------------------------------------------------------------
 
 
+class LabelsInvalidError(RecognitionError):
+    """A file of labels is missing, malformed or does not fit its photographs."""
+
+    code = "labels_invalid"
+
+
 class PhotoUnreadableError(RecognitionError):
     """Not a JPEG, PNG or WebP, or damaged."""
 
