@@ -124,9 +124,9 @@ class TrayReader:
         refuse_other_embedder(gallery, self.embedder_sha256)
         image = Image.fromarray(frame.pixels)
         start_ns = time.perf_counter_ns()
-        portions = self._detect(image)
+        portions = self.detect(image)
         detected_ns = time.perf_counter_ns()
-        embeddings = self._embed(image, _corners([portion.box for portion in portions]))
+        embeddings = self.embed(image, corners_of([portion.box for portion in portions]))
         embedded_ns = time.perf_counter_ns()
         candidates = gallery.match(embeddings, menu)
         matched_ns = time.perf_counter_ns()
@@ -181,7 +181,7 @@ class TrayReader:
 
     def _enrol_frame(self, exemplar_id: str, frame: Frame, number: int, *, whole_tray: bool) -> EnrolledPhoto:
         image = Image.fromarray(frame.pixels)
-        portions = [] if whole_tray else self._detect(image)
+        portions = [] if whole_tray else self.detect(image)
         box = Box(left_px=0, top_px=0, right_px=frame.width_px, bottom_px=frame.height_px)
         if portions:
             box = max(portions, key=lambda portion: _prominence(portion.box, frame)).box
@@ -191,11 +191,9 @@ class TrayReader:
                 photo=number,
                 reason="dish_too_small",
             )
-        corners = _corners([box])[0]
-        vectors = self._embed(image, np.stack([trimmed(corners, share) for share in ZOOM_SHARES]))
         return EnrolledPhoto(
             exemplar_id=exemplar_id,
-            vectors=vectors,
+            vectors=self.exemplar_vectors(image, box),
             crop_jpeg=_crop_jpeg(image, box),
             box=box,
             portion_found=bool(portions),
@@ -204,8 +202,8 @@ class TrayReader:
     def _warm_up(self) -> None:
         blank = Image.new("RGB", (640, 480))
         try:
-            self._detect(blank)
-            self._embed(blank, np.array([(0, 0, 640, 480)], np.float32))
+            self.detect(blank)
+            self.embed(blank, np.array([(0, 0, 640, 480)], np.float32))
         except InferenceFailedError as error:
             detector, embedder = self.cards
             raise ModelInvalidError(
@@ -213,7 +211,18 @@ class TrayReader:
                 model=str(error.details.get("model", detector.name)),
             ) from error
 
-    def _detect(self, image: Image.Image) -> list[Portion]:
+    def exemplar_vectors(self, image: Image.Image, box: Box) -> NDArray[np.float32]:
+        """Return what a gallery keeps of one portion on an upright RGB frame: (3, 1280), one per zoom."""
+        corners = corners_of([box])[0]
+        return self.embed(image, np.stack([trimmed(corners, share) for share in ZOOM_SHARES]))
+
+    def detect(self, image: Image.Image) -> list[Portion]:
+        """Find the portions on an upright RGB frame, in reading order.
+
+        Raises:
+            PhotoUnusableError: more than 24 were seen.
+            InferenceFailedError: the detector failed.
+        """
         plan = plan_letterbox(*image.size)
         outputs = self._detector.run({"image": detector_input(image, plan)})
         portions = portions_in_reading_order(outputs["heatmap"], outputs["ltrb"], plan, self._detector_floor_bps)
@@ -225,8 +234,8 @@ class TrayReader:
             )
         return portions
 
-    def _embed(self, image: Image.Image, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, 1280) embeddings of (n, 4) boxes."""
+    def embed(self, image: Image.Image, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (n, 1280) embeddings of (n, 4) boxes in pixels of an upright RGB frame, inside it and not empty."""
         parts = [
             self._embedder.run({"crops": embedder_input(image, boxes[start : start + EMBED_BATCH])})["embedding"]
             for start in range(0, len(boxes), EMBED_BATCH)
@@ -234,7 +243,8 @@ class TrayReader:
         return np.concatenate(parts) if parts else np.empty((0, EMBEDDING_SIZE), np.float32)
 
 
-def _corners(boxes: Sequence[Box]) -> NDArray[np.float32]:
+def corners_of(boxes: Sequence[Box]) -> NDArray[np.float32]:
+    """Return (n, 4) left, top, right, bottom in pixels."""
     rows = [(box.left_px, box.top_px, box.right_px, box.bottom_px) for box in boxes]
     return np.array(rows, np.float32).reshape(-1, 4)
 
