@@ -283,6 +283,8 @@ def _reading_table(reading: PhotoReading) -> Table:
             escape(alike),
         )
     table.add_section()
+    for title, off_fen in reading.offers:
+        table.add_row(escape(title), "", "", yuan(-off_fen), "")
     held = any(item.status.value != "accepted" for item in reading.items)
     table.add_row(
         "合计 total",
@@ -344,10 +346,10 @@ def import_menus(
 
     async def load(loader: StreetLoader) -> list[str]:
         refused = []
-        for (canteen_id, meal_period), items in menus.items():
+        for (canteen_id, meal_period), menu in menus.items():
             try:
                 business_day = _date(day) or await loader.today_at(canteen_id)
-                await loader.load_menu(canteen_id, business_day, meal_period, items)
+                await loader.load_menu(canteen_id, business_day, meal_period, menu)
             except (LoadingRefusedError, UnknownCanteenError) as error:
                 refused.append(error.message)
         return refused

@@ -36,7 +36,7 @@ from api.settings import Settings
 from api.sse import Listeners
 from engine.application.body_digest import body_digest
 from engine.application.command_queue import Answer
-from engine.application.description import describe_checkout
+from engine.application.description import Quotation, describe_checkout
 from engine.application.handlers import build_handlers
 from engine.application.handlers.tray_session import quote
 from engine.application.log import RecordedEvent
@@ -44,9 +44,8 @@ from engine.application.outcome import decode_outcome
 from engine.application.store import EventStore
 from engine.application.writer import CommandWriter
 from engine.deciders.checkout import CHECKOUT, Empty, OpenCheckout
-from engine.deciders.menu import MENU, Menu, require_menu
+from engine.deciders.menu import MENU, require_menu
 from engine.domain.actor import Actor, Role
-from engine.domain.bill import Bill
 from engine.domain.commands import Command, IssueAccessKey
 from engine.domain.errors import (
     CommandIdReusedError,
@@ -64,6 +63,7 @@ from engine.domain.events import (
     Event,
 )
 from engine.domain.ids import checkout_stream, menu_stream
+from engine.domain.menu import Menu
 from engine.policies.acceptance import margin_policy
 from projections.catalogue import build_projections
 from projections.checkout_totals import CheckoutTotalsView
@@ -326,7 +326,7 @@ class Container:
             UnknownCheckoutError: no tray was scanned under this id.
         """
 
-        def quote_of(states: Any, session: OpenCheckout) -> Bill:
+        def quote_of(states: Any, session: OpenCheckout) -> Quotation:
             return quote(states, self.vault, session)
 
         return await self.read(lambda: describe_checkout(checkout_id, StoredStates(self.store), quote_of))

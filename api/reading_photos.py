@@ -12,14 +12,16 @@ from api.installation import clock_of, open_existing_store
 from api.settings import Settings
 from engine.application.store import EventStore
 from engine.deciders.canteen import CANTEEN, require_profile
-from engine.deciders.menu import MENU, Menu, require_menu
+from engine.deciders.menu import MENU, require_menu
 from engine.domain.bill import ItemStatus, ScannedItem
 from engine.domain.calendar import business_day, meal_period_at, minute_of_day
 from engine.domain.canteen import CanteenProfile, Site
 from engine.domain.errors import CanteenError, OutsideMealPeriodError, PhotoUnreadableError, SettingsError
 from engine.domain.ids import canteen_stream, menu_stream
+from engine.domain.menu import Menu
 from engine.domain.money import yuan
 from engine.policies.acceptance import AcceptancePolicy, margin_policy
+from engine.policies.offers import apply_offers
 from engine.policies.pricing import price_reading
 from recognition.drawing import LabelledBox, SightingStatus, draw_reading
 from recognition.frame import Frame, decode_photo
@@ -43,14 +45,16 @@ class PhotoReading:
 
     photo: Path
     items: tuple[ReadItem, ...] = ()
+    offers: tuple[tuple[str, int], ...] = ()
+    """Titles of the offers given, with what each takes off in fen."""
     took_ms: int = 0
     drawn_to: Path | None = None
     problem: CanteenError | None = None
 
     @property
     def total_fen(self) -> int:
-        """What the known portions cost."""
-        return sum(item.price_fen for item in self.items)
+        """What the known portions cost under the offers."""
+        return sum(item.price_fen for item in self.items) - sum(off_fen for _, off_fen in self.offers)
 
 
 def read_photos(
@@ -139,7 +143,14 @@ def _read_one(
         except OSError as error:
             raise _unwritable(drawing, error) from error
     return PhotoReading(
-        photo=photo, items=tuple(_read_item(item, menu) for item in items), took_ms=took_ms, drawn_to=drawing
+        photo=photo,
+        items=tuple(_read_item(item, menu) for item in items),
+        offers=tuple(
+            (offer.title_zh, sum(line.list_fen - line.price_fen for line in offer.lines))
+            for offer in apply_offers(items, menu)
+        ),
+        took_ms=took_ms,
+        drawn_to=drawing,
     )
 
 

@@ -13,7 +13,7 @@ from engine.domain import menu as menu_words
 from engine.domain import reading as words
 from engine.domain.actor import Role
 from engine.domain.benefit_rule import BenefitRule
-from engine.domain.bill import ItemStatus, Tender
+from engine.domain.bill import ItemStatus, OfferKind, Tender
 from engine.domain.resident import CredentialKind
 from projections.checkout_totals import CheckoutTotalsRow
 from projections.open_checkouts import OpenCheckoutRow
@@ -38,6 +38,14 @@ Price = Annotated[
         ge=0,
         le=MAX_FEN,
         description=f"fen, 1 to {menu_words.MAX_PRICE_FEN}; a menu with a dish without a price is refused as a whole",
+    ),
+]
+Pieces = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=menu_words.MAX_PIECES,
+        description="of a dish sold by the piece: how many lie there; each is an item of its own",
     ),
 ]
 Bps = Annotated[int, Meta(ge=0, le=10_000, description="basis points, 10,000 = certain")]
@@ -135,11 +143,13 @@ class PhotoScan(Body, frozen=True, kw_only=True):
 class Correction(TimedBody, frozen=True, kw_only=True):
     item_id: ItemNumber
     dish_id: Id
+    pieces: Pieces = 1
     reason: Reason = ""
 
 
 class AddedItem(TimedBody, frozen=True, kw_only=True):
     dish_id: Id
+    pieces: Pieces = 1
     reason: Reason = ""
 
 
@@ -213,10 +223,56 @@ class MenuItemSent(Body, frozen=True, kw_only=True):
     name_en: Name
     price_fen: Price
     category: MaybeId = ""
+    size_of: Annotated[MaybeId, Meta(description="the dish that this is another size of")] = ""
+    from_area_bps: Annotated[
+        Bps, Meta(description="smallest box of this size, in basis points of the photograph's area; 0 for the smallest")
+    ] = 0
+    sold_by_piece: bool = False
+
+
+class DishChoiceSent(Body, frozen=True, kw_only=True):
+    """Any of these dishes and any dish of these categories."""
+
+    dish_ids: Annotated[tuple[Id, ...], Meta(max_length=menu_words.MAX_DISHES_PER_MENU)] = ()
+    categories: Annotated[tuple[Id, ...], Meta(max_length=20)] = ()
+
+
+class SetSlotSent(Body, frozen=True, kw_only=True):
+    dishes: DishChoiceSent
+    count: Annotated[int, Meta(ge=1, le=menu_words.MAX_DISHES_PER_SET_MEAL)] = 1
+
+
+class SetMealSent(Body, frozen=True, kw_only=True):
+    """Dishes at one price, given where it is cheaper for the diner."""
+
+    offer_id: Id
+    title_zh: Name
+    title_en: Name
+    price_fen: SomeFen
+    slots: Annotated[tuple[SetSlotSent, ...], Meta(min_length=1, max_length=menu_words.MAX_DISHES_PER_SET_MEAL)]
+
+
+class InclusionSent(Body, frozen=True, kw_only=True):
+    """Dishes that cost nothing with a main dish."""
+
+    offer_id: Id
+    title_zh: Name
+    title_en: Name
+    mains: DishChoiceSent
+    included: DishChoiceSent
+    per_main: Annotated[int, Meta(ge=1, le=10, description="how many each main brings")] = 1
+    at_most_per_tray: Annotated[int, Meta(ge=0, le=30, description="0 for no limit")] = 0
+    touching: Annotated[bool, Meta(description="only what lies with its main, so that their boxes touch")] = False
 
 
 class MenuSent(Body, frozen=True, kw_only=True):
     items: Annotated[tuple[MenuItemSent, ...], Meta(min_length=1, max_length=menu_words.MAX_DISHES_PER_MENU)]
+    set_meals: Annotated[tuple[SetMealSent, ...], Meta(max_length=menu_words.MAX_SET_MEALS_PER_MENU)] = ()
+    inclusions: Annotated[tuple[InclusionSent, ...], Meta(max_length=menu_words.MAX_INCLUSIONS_PER_MENU)] = ()
+
+    def to_content(self) -> menu_words.MenuContent:
+        """Return the same in the words of the domain."""
+        return msgspec.convert(self, menu_words.MenuContent, from_attributes=True)
 
 
 class LaneSent(Body, frozen=True, kw_only=True):
@@ -306,7 +362,10 @@ class ItemTold(Answer, frozen=True, kw_only=True):
     dish_id: str
     name_zh: str
     name_en: str
-    price_fen: int
+    price_fen: Annotated[int, Meta(description="what it costs on this bill; the items sum to `gross_fen`")]
+    list_price_fen: Annotated[int, Meta(description="what the menu says; more than `price_fen` under an offer")]
+    offer_id: Annotated[str, Meta(description="the offer that it is priced by, '' for none")]
+    sold_by_piece: Annotated[bool, Meta(description="a person may say how many pieces lie there")]
     refunded: bool
     confidence_bps: int
     box: BoxTold | None
@@ -321,6 +380,19 @@ class DinerTold(Answer, frozen=True, kw_only=True):
     resident_id: Annotated[str | None, Meta(description="a pseudonym")]
 
 
+class OfferTold(Answer, frozen=True, kw_only=True):
+    """A set meal, or dishes that are included with another; `off_fen = list_fen - price_fen`."""
+
+    offer_id: str
+    kind: OfferKind
+    title_zh: str
+    title_en: str
+    item_ids: tuple[int, ...]
+    list_fen: int
+    price_fen: int
+    off_fen: int
+
+
 class BenefitTold(Answer, frozen=True, kw_only=True):
     rule_id: str
     rule_version: int
@@ -331,7 +403,7 @@ class BenefitTold(Answer, frozen=True, kw_only=True):
 
 
 class Bill(Answer, frozen=True, kw_only=True):
-    """`gross_fen = due_fen + discount_fen + subsidy_fen` until something is refunded."""
+    """`gross_fen = due_fen + discount_fen + subsidy_fen` until something is refunded; offers are in `gross_fen`."""
 
     checkout_id: str
     status: Annotated[str, Meta(description="held, ready, paid, closed, voided or refunded")]
@@ -342,6 +414,7 @@ class Bill(Answer, frozen=True, kw_only=True):
     menu_version: int
     scan_number: int
     items: tuple[ItemTold, ...]
+    offers: tuple[OfferTold, ...]
     diner: DinerTold
     benefits: tuple[BenefitTold, ...]
     gross_fen: int
@@ -396,6 +469,8 @@ class Menu(Answer, frozen=True, kw_only=True):
     meal_period: str
     version: int
     items: tuple[MenuItemSent, ...]
+    set_meals: tuple[SetMealSent, ...]
+    inclusions: tuple[InclusionSent, ...]
 
 
 class CanteenOpenedTold(Answer, frozen=True, kw_only=True):

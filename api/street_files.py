@@ -11,7 +11,7 @@ import msgspec
 from engine.domain.calendar import MealPeriod
 from engine.domain.canteen import CanteenProfile, Lane
 from engine.domain.errors import SettingsError
-from engine.domain.menu import MenuItem
+from engine.domain.menu import DishChoice, Inclusion, MenuContent, MenuItem, SetMeal, SetSlot
 
 
 class _Named(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -58,15 +58,80 @@ class _DishFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     dishes: list[_Dish]
 
 
+class _Size(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    dish_id: str
+    name_zh: str
+    name_en: str
+    price_fen: int
+    from_area_bps: int = 0
+
+
 class _PricedDish(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     dish_id: str
     price_fen: int | None = None
+    from_area_bps: int = 0
+    sold_by_piece: bool = False
+    sizes: list[_Size] = []
+
+
+class _Choice(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    dish_ids: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    def choice(self) -> DishChoice:
+        return DishChoice(dish_ids=self.dish_ids, categories=self.categories)
+
+
+class _Slot(_Choice, forbid_unknown_fields=True, kw_only=True):
+    count: int = 1
+
+
+class _SetMeal(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    offer_id: str
+    title_zh: str
+    title_en: str
+    price_fen: int
+    slots: list[_Slot]
+
+    def set_meal(self) -> SetMeal:
+        return SetMeal(
+            offer_id=self.offer_id,
+            title_zh=self.title_zh,
+            title_en=self.title_en,
+            price_fen=self.price_fen,
+            slots=tuple(SetSlot(dishes=slot.choice(), count=slot.count) for slot in self.slots),
+        )
+
+
+class _Inclusion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    offer_id: str
+    title_zh: str
+    title_en: str
+    mains: _Choice
+    included: _Choice
+    per_main: int = 1
+    at_most_per_tray: int = 0
+    touching: bool = False
+
+    def inclusion(self) -> Inclusion:
+        return Inclusion(
+            offer_id=self.offer_id,
+            title_zh=self.title_zh,
+            title_en=self.title_en,
+            mains=self.mains.choice(),
+            included=self.included.choice(),
+            per_main=self.per_main,
+            at_most_per_tray=self.at_most_per_tray,
+            touching=self.touching,
+        )
 
 
 class _Menu(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     canteen: str
     meal_period: str
     items: list[_PricedDish]
+    set_meals: list[_SetMeal] = []
+    inclusions: list[_Inclusion] = []
 
 
 class _MenuFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -78,7 +143,7 @@ class Street:
     """Canteens with their menus by (canteen id, meal period), and the names of all dishes."""
 
     canteens: tuple[CanteenProfile, ...]
-    menus: Mapping[tuple[str, str], tuple[MenuItem, ...]]
+    menus: Mapping[tuple[str, str], MenuContent]
     dishes: Mapping[str, MenuItem]
 
 
@@ -148,13 +213,15 @@ def read_dishes(path: Path) -> dict[str, MenuItem]:
     return dishes
 
 
-def read_menus(path: Path, dishes: Mapping[str, MenuItem]) -> dict[tuple[str, str], tuple[MenuItem, ...]]:
+def read_menus(path: Path, dishes: Mapping[str, MenuItem]) -> dict[tuple[str, str], MenuContent]:
     """Read menus by canteen id and meal period; a dish without a price gets 0, which publishing refuses.
+
+    Whether sizes and offers fit their menu is judged when it is published, menu by menu.
 
     Raises:
         SettingsError: a dish has no name, or a menu stands twice.
     """
-    menus: dict[tuple[str, str], tuple[MenuItem, ...]] = {}
+    menus: dict[tuple[str, str], MenuContent] = {}
     for menu in _read(path, _MenuFile).menus:
         key = (menu.canteen, menu.meal_period)
         if key in menus:
@@ -162,8 +229,35 @@ def read_menus(path: Path, dishes: Mapping[str, MenuItem]) -> dict[tuple[str, st
         unnamed = [item.dish_id for item in menu.items if item.dish_id not in dishes]
         if unnamed:
             raise SettingsError(f"{path}: {menu.canteen}, {menu.meal_period}: no name for {', '.join(unnamed)}.")
-        menus[key] = tuple(replace(dishes[item.dish_id], price_fen=item.price_fen or 0) for item in menu.items)
+        menus[key] = MenuContent(
+            items=tuple(size for item in menu.items for size in _sizes(dishes[item.dish_id], item)),
+            set_meals=tuple(meal.set_meal() for meal in menu.set_meals),
+            inclusions=tuple(inclusion.inclusion() for inclusion in menu.inclusions),
+        )
     return menus
+
+
+def _sizes(dish: MenuItem, priced: _PricedDish) -> list[MenuItem]:
+    """Return a dish as it is sold, followed by its other sizes."""
+    sold = replace(
+        dish,
+        price_fen=priced.price_fen or 0,
+        from_area_bps=priced.from_area_bps,
+        sold_by_piece=priced.sold_by_piece,
+    )
+    others = [
+        replace(
+            sold,
+            dish_id=size.dish_id,
+            name_zh=size.name_zh,
+            name_en=size.name_en,
+            price_fen=size.price_fen,
+            size_of=dish.dish_id,
+            from_area_bps=size.from_area_bps,
+        )
+        for size in priced.sizes
+    ]
+    return [sold, *others]
 
 
 def _minute(path: Path, clock: str) -> int:

@@ -17,7 +17,7 @@ from engine.application.rule_files import read_rules
 from engine.domain.calendar import business_day
 from engine.domain.canteen import CanteenProfile
 from engine.domain.errors import CanteenError, SettingsError, UnknownCanteenError
-from engine.domain.menu import MenuItem
+from engine.domain.menu import MenuContent, MenuItem
 
 PHOTO_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 Told = Callable[[str, int, int], None]
@@ -53,13 +53,13 @@ class StreetLoader:
             body = msgspec.json.encode(profile)
             await self.send("POST", "/v1/canteens", f"canteen {profile.canteen_id}", json=msgspec.json.decode(body))
 
-    async def load_menu(self, canteen_id: str, day: date, meal_period: str, items: Sequence[MenuItem]) -> None:
+    async def load_menu(self, canteen_id: str, day: date, meal_period: str, menu: MenuContent) -> None:
         """Put one menu in force."""
         await self.send(
             "PUT",
             f"/v1/canteens/{canteen_id}/menus/{day.isoformat()}/{meal_period}",
             f"menu of {canteen_id} on {day.isoformat()}, {meal_period}",
-            json={"items": [msgspec.to_builtins(item) for item in items]},
+            json=msgspec.to_builtins(menu),
         )
 
     async def load_rules(self, path: Path) -> int:

@@ -124,13 +124,13 @@ class CheckoutTotalsProjection:
             if isinstance(event, BillPaid):
                 key = (*_site_key(event.site), event.tender.value)
                 _check(event.bill, recorded)
-                _add_bill(by_tender, by_dish, by_funder, key, event.bill, refund=False)
+                _add_bill(by_tender, by_dish, by_funder, key, event.bill)
                 checkout_id = recorded.stream[_CHECKOUT_PREFIX:]
                 new_bills[checkout_id] = _bill_row(checkout_id, recorded.position, key, event)
             elif isinstance(event, PaymentRefunded):
                 key = (*_site_key(event.site), event.tender.value)
                 _check(event.reversal, recorded)
-                _add_bill(by_tender, by_dish, by_funder, key, event.reversal, refund=True)
+                _add_bill(by_tender, by_dish, by_funder, key, event.reversal, refunded=event.item_ids)
                 checkout_id = recorded.stream[_CHECKOUT_PREFIX:]
                 row = new_bills.get(checkout_id) or old_bills.get(checkout_id)
                 if row is None:
@@ -168,16 +168,21 @@ def _add_bill(
     by_funder: dict[tuple[str, ...], list[int]],
     key: tuple[str, ...],
     bill: Bill,
-    *,
-    refund: bool,
+    refunded: Sequence[int] | None = None,
 ) -> None:
-    """Add a bill, or a refund's reversal, to the sums in memory."""
-    count_at, item_at, amount_at, share_at = (2, 3, _COUNTS + 4, 1) if refund else (0, 1, _COUNTS, 0)
+    """Add a bill, or a refund's reversal, to the sums in memory.
+
+    Args:
+        refunded: the items given back, None for a bill; a reversal also lists kept items whose share of a benefit has
+            changed, and those are no portions.
+    """
+    count_at, item_at, amount_at, share_at = (0, 1, _COUNTS, 0) if refunded is None else (2, 3, _COUNTS + 4, 1)
+    portions = {line.item_id for line in bill.lines} if refunded is None else set(refunded)
     sums = by_tender.get(key)
     if sums is None:
         sums = by_tender[key] = [0] * (_COUNTS + len(_AMOUNTS))
     sums[count_at] += 1
-    sums[item_at] += _portions(bill)
+    sums[item_at] += len(portions)
     sums[amount_at] += bill.gross_fen
     sums[amount_at + 1] += bill.discount_fen
     sums[amount_at + 2] += bill.subsidy_fen
@@ -188,7 +193,7 @@ def _add_bill(
         sums = by_dish.get(dish_key)
         if sums is None:
             sums = by_dish[dish_key] = [0] * (_COUNTS + len(_AMOUNTS))
-        if line.gross_fen:
+        if line.item_id in portions:
             sums[item_at] += 1
             if line.dish_id not in dishes:
                 dishes.add(line.dish_id)
@@ -200,11 +205,6 @@ def _add_bill(
     for benefit in bill.benefits:
         for share in benefit.shares:
             by_funder.setdefault((*key, share.funder_id), [0, 0])[share_at] += share.amount_fen
-
-
-def _portions(bill: Bill) -> int:
-    """Count portions: a reversal also lists kept items (at gross 0) whose share of a benefit has changed."""
-    return sum(1 for line in bill.lines if line.gross_fen)
 
 
 def _check(bill: Bill, recorded: RecordedEvent) -> None:
@@ -249,7 +249,7 @@ def _bill_row(checkout_id: str, position: int, key: tuple[str, ...], event: Bill
         key[4],
         BillStatus.PAID.value,
         event.at_ms,
-        _portions(bill),
+        len(bill.lines),
         0,
         bill.gross_fen,
         bill.discount_fen,
@@ -263,7 +263,7 @@ def _refund_row(row: list[Any], event: PaymentRefunded, recorded: RecordedEvent)
     """Note a refund on its bill; what is left must not fall below zero in any part."""
     reversal = event.reversal
     refunded = (reversal.gross_fen, reversal.discount_fen, reversal.subsidy_fen, reversal.own_fen)
-    row[_REFUNDED_ITEMS] += _portions(reversal)
+    row[_REFUNDED_ITEMS] += len(event.item_ids)
     for index, amount_fen in enumerate(refunded, start=_GROSS):
         row[index + 4] += amount_fen
         if row[index + 4] > row[index]:

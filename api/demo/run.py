@@ -166,8 +166,8 @@ def _load(options: DemoOptions, street: Street, day: date, at_ms: int, out: Cons
     async def load(loader: StreetLoader) -> DemoKeys:
         with show.loading(out) as told:
             await loader.load_canteens(street.canteens)
-            for number, ((canteen_id, period), items) in enumerate(street.menus.items(), start=1):
-                await loader.load_menu(canteen_id, day, period, items)
+            for number, ((canteen_id, period), menu) in enumerate(street.menus.items(), start=1):
+                await loader.load_menu(canteen_id, day, period, menu)
                 told("菜单 menus", number, len(street.menus))
             rules = sorted((options.fixtures / "rules").glob("*.toml"))
             for number, path in enumerate(rules, start=1):

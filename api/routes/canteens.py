@@ -17,7 +17,6 @@ from engine.domain import commands, errors
 from engine.domain.calendar import MealPeriod
 from engine.domain.canteen import CanteenProfile, Lane
 from engine.domain.events import ExemplarRef
-from engine.domain.menu import MenuItem
 from recognition.gallery import encode_vectors
 
 MAX_PHOTOS: Final = 5
@@ -65,7 +64,7 @@ async def publish_menu(call: Call) -> Response:
     canteen_id = _own_canteen(call)
     business_day = call.path_day("day")
     meal_period = call.path_id("meal_period")
-    sent = await call.json(_MENU)
+    content = (await call.json(_MENU)).to_content()
     return await call.carry_out(
         commands.PublishMenu(
             command_id=call.command_id,
@@ -74,7 +73,9 @@ async def publish_menu(call: Call) -> Response:
             canteen_id=canteen_id,
             business_day=business_day,
             meal_period=meal_period,
-            items=tuple(MenuItem(**_fields(item)) for item in sent.items),
+            items=content.items,
+            set_meals=content.set_meals,
+            inclusions=content.inclusions,
         )
     )
 
@@ -96,6 +97,8 @@ async def get_menu(call: Call) -> Response:
             "meal_period": meal_period,
             "version": menu.version,
             "items": menu.items,
+            "set_meals": menu.set_meals,
+            "inclusions": menu.inclusions,
         }
     )
 
@@ -222,6 +225,8 @@ OPERATIONS: Final = (
                 "meal_period": "lunch",
                 "version": 1,
                 "items": examples.MENU_ITEMS,
+                "set_meals": examples.SET_MEALS,
+                "inclusions": examples.INCLUSIONS,
             },
         ),
         problems=(errors.UnknownCanteenError, errors.NotFoundError, request_errors.OtherLaneError),
@@ -234,10 +239,12 @@ OPERATIONS: Final = (
         tag=_TAG,
         summary="发布菜单 · Publish a menu",
         description=(
-            "Puts a menu in force as the next version. Taken as a whole or not at all; the same again changes nothing."
+            "Puts a menu in force as the next version. Taken as a whole or not at all; the same again changes nothing. "
+            "Set meals and inclusions are given where they are cheaper for the diner; each portion is used once. A "
+            "dish in sizes stands once per size."
         ),
         parameters=(_CANTEEN_ID, _DAY, _PERIOD),
-        takes=(Content(shape=schemas.MenuSent, example={"items": examples.MENU_ITEMS}),),
+        takes=(Content(shape=schemas.MenuSent, example=examples.MENU),),
         answer=Content(
             shape=schemas.MenuPublishedTold,
             example={

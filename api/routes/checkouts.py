@@ -115,6 +115,7 @@ async def correct_item(call: Call) -> Response:
         checkout_id=checkout_id,
         item_id=sent.item_id,
         dish_id=sent.dish_id,
+        pieces=sent.pieces,
         reason=sent.reason,
     )
     return await _corrected(call, command, "corrected")
@@ -129,6 +130,7 @@ async def add_item(call: Call) -> Response:
         by=call.key.diner,
         checkout_id=checkout_id,
         dish_id=sent.dish_id,
+        pieces=sent.pieces,
         reason=sent.reason,
     )
     return await _corrected(call, command, "added")

@@ -37,6 +37,31 @@ MENU_ITEMS: Final[list[dict[str, Any]]] = [
         "category": "staple",
     },
 ]
+SET_MEALS: Final[list[dict[str, Any]]] = [
+    {
+        "offer_id": "taocan",
+        "title_zh": "红烧肉套餐",
+        "title_en": "Braised pork with rice",
+        "price_fen": 1050,
+        "slots": [
+            {"dishes": {"dish_ids": ["hongshaorou"], "categories": []}, "count": 1},
+            {"dishes": {"dish_ids": [], "categories": ["staple"]}, "count": 1},
+        ],
+    }
+]
+INCLUSIONS: Final[list[dict[str, Any]]] = [
+    {
+        "offer_id": "han-fan",
+        "title_zh": "荤菜含米饭",
+        "title_en": "Rice comes with meat",
+        "mains": {"dish_ids": [], "categories": ["meat"]},
+        "included": {"dish_ids": ["mifan"], "categories": []},
+        "per_main": 1,
+        "at_most_per_tray": 0,
+        "touching": False,
+    }
+]
+MENU: Final[dict[str, Any]] = {"items": MENU_ITEMS, "set_meals": SET_MEALS, "inclusions": INCLUSIONS}
 _BOX: Final = {"left_px": 120, "top_px": 80, "right_px": 340, "bottom_px": 290}
 TERMINAL_SCAN: Final[dict[str, Any]] = {
     "lane_id": "lanxi-1",
@@ -79,6 +104,9 @@ BILL: Final[dict[str, Any]] = {
             "name_zh": "红烧肉",
             "name_en": "Braised pork belly",
             "price_fen": 1000,
+            "list_price_fen": 1000,
+            "offer_id": "",
+            "sold_by_piece": False,
             "refunded": False,
             "confidence_bps": 10000,
             "box": _BOX,
@@ -93,6 +121,7 @@ BILL: Final[dict[str, Any]] = {
             ],
         }
     ],
+    "offers": [],
     "diner": {"identified": False, "credential_kind": None, "resident_id": None},
     "benefits": [],
     "gross_fen": 1000,

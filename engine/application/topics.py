@@ -3,9 +3,9 @@
 The table is written out rather than collected, so that an event that is renamed or lost shows as a changed line here.
 """
 
-from typing import Final
+from typing import Any, Final
 
-from engine.application.codec import EventTypes, Upcasters
+from engine.application.codec import EventTypes, Upcaster, Upcasters
 from engine.domain import events
 from engine.domain.events import Event
 
@@ -15,6 +15,7 @@ _EVENT_CLASSES: Final[tuple[type[Event], ...]] = (
     events.DishAdded,
     events.DishRemoved,
     events.DinerIdentified,
+    events.OfferApplied,
     events.DiscountApplied,
     events.SubsidyApplied,
     events.FacePaid,
@@ -44,8 +45,17 @@ _EVENT_CLASSES: Final[tuple[type[Event], ...]] = (
     events.AccessKeyRevoked,
 )
 
+
+def _menu_without_offers(fields: dict[str, Any]) -> dict[str, Any]:
+    """A menu before offers: every dish in one size, sold by the portion, at its own price."""
+    items = [{**item, "size_of": "", "from_area_bps": 0, "sold_by_piece": False} for item in fields["items"]]
+    return {**fields, "items": items, "set_meals": [], "inclusions": []}
+
+
 EVENT_TYPES: Final[EventTypes] = {event_class.TOPIC: event_class for event_class in _EVENT_CLASSES}
 """Every concrete event class by its topic."""
 
-UPCASTERS: Final[Upcasters] = {}
+UPCASTERS: Final[Upcasters] = {
+    "canteen.MenuPublished.v1": Upcaster("canteen.MenuPublished.v2", _menu_without_offers),
+}
 """Retired topics: each names the topic that took its place and a function from its fields to that topic's."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.deciders.stream_type import StreamType
 from engine.domain.actor import Actor, Role
-from engine.domain.bill import BenefitKind, Bill, ItemStatus, ScannedItem, ServiceSplit, Tender
+from engine.domain.bill import AppliedOffer, BenefitKind, Bill, ItemStatus, ScannedItem, ServiceSplit, Tender
 from engine.domain.canteen import Site
 from engine.domain.commands import (
     AddDish,
@@ -59,6 +59,7 @@ from engine.domain.events import (
     DishRemoved,
     Event,
     FacePaid,
+    OfferApplied,
     PaymentRefunded,
     QrPaid,
     SubsidyApplied,
@@ -67,7 +68,7 @@ from engine.domain.events import (
     VoidCause,
     WalletPaid,
 )
-from engine.domain.menu import MenuItem
+from engine.domain.menu import MAX_PIECES, MenuItem
 from engine.domain.money import yuan
 from engine.domain.resident import CredentialKind
 from engine.policies.benefits import PricedLine, subtract
@@ -103,11 +104,18 @@ class OpenCheckout:
     items: tuple[ScannedItem, ...]
     next_item_id: int
     diner: Diner | None = None
+    offers: tuple[AppliedOffer, ...] = ()
+    """What was applied for the payment that follows in the same append."""
 
-    def priced_lines(self) -> tuple[PricedLine, ...]:
-        """Return the items that have a dish, as lines to be billed."""
+    def priced_lines(self, offers: tuple[AppliedOffer, ...] = ()) -> tuple[PricedLine, ...]:
+        """Return the items that have a dish, as lines to be billed at the offers' prices."""
+        prices_fen = {line.item_id: line.price_fen for offer in offers for line in offer.lines}
         return tuple(
-            PricedLine(item_id=item.item_id, dish_id=item.dish_id, price_fen=item.price_fen)
+            PricedLine(
+                item_id=item.item_id,
+                dish_id=item.dish_id,
+                price_fen=prices_fen.get(item.item_id, item.price_fen),
+            )
             for item in self.items
             if item.dish_id
         )
@@ -136,6 +144,7 @@ class Settled:
     tender: Tender
     bill: Bill
     remaining: Bill
+    offers: tuple[AppliedOffer, ...] = ()
     refund_count: int = 0
     tray_removed: bool = False
 
@@ -211,6 +220,8 @@ def decide_scan(
 def decide_correction(state: CheckoutState, command: CorrectDish, menu: Mapping[str, MenuItem]) -> tuple[Event, ...]:
     """Record what an item is. A diner may choose among an uncertain item's look-alikes; staff may name any dish.
 
+    Several pieces in one well become one item each, so that each can be taken off or given back.
+
     Source: decisions E5 and D4.
 
     Raises:
@@ -223,36 +234,57 @@ def decide_correction(state: CheckoutState, command: CorrectDish, menu: Mapping[
         offered = {candidate.dish_id for candidate in item.candidates}
         if item.status is not ItemStatus.UNCERTAIN or command.dish_id not in offered:
             raise NotPermittedError("Only staff may change this item. Call staff to the lane.", item_id=item.item_id)
-    return (
-        DishCorrected(
-            at_ms=command.at_ms,
-            by=command.by,
-            site=session.site,
-            item_id=item.item_id,
-            from_dish_id=item.dish_id,
-            to_dish_id=command.dish_id,
-            price_fen=sold.price_fen,
-            reason=_checked_reason(command.reason),
-        ),
+    corrected = DishCorrected(
+        at_ms=command.at_ms,
+        by=command.by,
+        site=session.site,
+        item_id=item.item_id,
+        from_dish_id=item.dish_id,
+        to_dish_id=command.dish_id,
+        price_fen=sold.price_fen,
+        reason=_checked_reason(command.reason),
     )
+    _require_pieces(sold, command.pieces)
+    return (corrected, *_added(session, command, sold, command.pieces - 1))
 
 
 def decide_addition(state: CheckoutState, command: AddDish, menu: Mapping[str, MenuItem]) -> tuple[Event, ...]:
     """Add an item that the camera did not see; diner and staff may."""
     session = _require_open(state)
-    if len(session.items) >= MAX_ITEMS_PER_TRAY:
-        raise InvalidValueError(f"A bill holds at most {MAX_ITEMS_PER_TRAY} items. Bill the rest as a second tray.")
     sold = require_priced(menu, command.dish_id)
-    return (
+    _require_pieces(sold, command.pieces)
+    return _added(session, command, sold, command.pieces)
+
+
+def _require_pieces(sold: MenuItem, pieces: int) -> None:
+    if not 1 <= pieces <= MAX_PIECES:
+        raise InvalidValueError(f"{pieces} pieces were named; 1 to {MAX_PIECES} can be. Add the rest on its own.")
+    if pieces > 1 and not sold.sold_by_piece:
+        raise InvalidValueError(
+            f"'{sold.dish_id}' is sold by the portion, not by the piece. Add further portions one by one.",
+            dish_id=sold.dish_id,
+        )
+
+
+def _added(session: OpenCheckout, command: CorrectDish | AddDish, sold: MenuItem, count: int) -> tuple[DishAdded, ...]:
+    """Add items of one dish; each is a line of the bill.
+
+    Raises:
+        InvalidValueError: the bill would hold too many items.
+    """
+    if count and len(session.items) + count > MAX_ITEMS_PER_TRAY:
+        raise InvalidValueError(f"A bill holds at most {MAX_ITEMS_PER_TRAY} items. Bill the rest as a second tray.")
+    return tuple(
         DishAdded(
             at_ms=command.at_ms,
             by=command.by,
             site=session.site,
-            item_id=session.next_item_id,
-            dish_id=command.dish_id,
+            item_id=item_id,
+            dish_id=sold.dish_id,
             price_fen=sold.price_fen,
             reason=_checked_reason(command.reason),
-        ),
+        )
+        for item_id in range(session.next_item_id, session.next_item_id + count)
     )
 
 
@@ -309,14 +341,21 @@ def require_payable(state: CheckoutState) -> Scanned:
 
 
 def decide_payment(
-    state: CheckoutState, command: PayCheckout, *, bill: Bill, face_consent_id: str = "", payer_resident_id: str = ""
+    state: CheckoutState,
+    command: PayCheckout,
+    *,
+    bill: Bill,
+    offers: tuple[AppliedOffer, ...] = (),
+    face_consent_id: str = "",
+    payer_resident_id: str = "",
 ) -> tuple[Event, ...]:
-    """Settle the bill: the benefits that were applied, then the payment, which carries the whole bill.
+    """Settle the bill: the offers and benefits that were applied, then the payment, which carries the whole bill.
 
     Source: decisions E2 and D2.
 
     Args:
         bill: computed now for the identified diner; the command must name exactly its own part.
+        offers: what priced the bill's items otherwise than the menu does dish by dish.
         face_consent_id: the consent behind a face payment.
         payer_resident_id: whose face it was; must be the identified diner.
     """
@@ -327,10 +366,12 @@ def decide_payment(
             f"{yuan(bill.own_fen)} yuan are due, not {yuan(command.amount_fen)}. Show the new amount and pay again.",
             due_fen=bill.own_fen,
         )
-    benefits: list[Event] = []
+    applied: list[Event] = [
+        OfferApplied(at_ms=command.at_ms, by=command.by, site=session.site, offer=offer) for offer in offers
+    ]
     for benefit in bill.benefits:
         if benefit.kind is BenefitKind.DISCOUNT:
-            benefits.append(
+            applied.append(
                 DiscountApplied(
                     at_ms=command.at_ms,
                     by=command.by,
@@ -344,7 +385,7 @@ def decide_payment(
                 )
             )
         else:
-            benefits.append(
+            applied.append(
                 SubsidyApplied(
                     at_ms=command.at_ms,
                     by=command.by,
@@ -358,7 +399,7 @@ def decide_payment(
                     shares=benefit.shares,
                 )
             )
-    return (*benefits, _payment(session, command, bill, resident_id, face_consent_id, payer_resident_id))
+    return (*applied, _payment(session, command, bill, resident_id, face_consent_id, payer_resident_id))
 
 
 def _payment(
@@ -566,6 +607,7 @@ def evolve(state: CheckoutState, event: Event) -> CheckoutState:
                 tender=event.tender,
                 bill=event.bill,
                 remaining=event.bill,
+                offers=state.offers,
             )
         case PaymentRefunded():
             assert isinstance(state, Settled)
@@ -581,6 +623,9 @@ def evolve(state: CheckoutState, event: Event) -> CheckoutState:
         case DishCorrected() | DishAdded() | DishRemoved():
             assert isinstance(state, OpenCheckout)
             return _with_items(state, event)
+        case OfferApplied():
+            assert isinstance(state, OpenCheckout)
+            return replace(state, offers=(*state.offers, event.offer))
         case _:
             return state
 

@@ -1,30 +1,21 @@
 """What one canteen sells in one meal period of one day, in versions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from engine.deciders.stream_type import StreamType
 from engine.domain.canteen import CanteenProfile, Site
 from engine.domain.commands import PublishMenu
 from engine.domain.errors import DishWithoutPriceError, InvalidValueError, NoMenuError, StaleMenuError
 from engine.domain.events import Event, MenuPublished
-from engine.domain.menu import MAX_DISHES_PER_MENU, MAX_PRICE_FEN, MenuItem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Menu:
-    """The menu in force; version 0 means that none was published."""
-
-    version: int = 0
-    items: tuple[MenuItem, ...] = ()
-    by_dish: Mapping[str, MenuItem] = field(default_factory=dict)
+from engine.domain.menu import MAX_DISHES_PER_MENU, MAX_PRICE_FEN, Menu, MenuContent
+from engine.policies.offers import check_offers
+from engine.policies.sizes import check_sizes
 
 
 def decide_publication(state: Menu, command: PublishMenu, profile: CanteenProfile) -> tuple[Event, ...]:
-    """Put a menu in force as the next version; the same items again change nothing. Refused as a whole or not at all.
+    """Put a menu in force as the next version; the same again changes nothing. Refused as a whole or not at all.
 
     Raises:
         DishWithoutPriceError: `details['dishes']` names every dish without a price.
+        InvalidValueError: `details` names the dish or the offer that cannot be.
     """
     if all(period.period_id != command.meal_period for period in profile.meal_periods):
         raise InvalidValueError(f"'{profile.canteen_id}' has no meal period '{command.meal_period}'.")
@@ -42,7 +33,10 @@ def decide_publication(state: Menu, command: PublishMenu, profile: CanteenProfil
     too_dear = sorted(item.dish_id for item in command.items if item.price_fen > MAX_PRICE_FEN)
     if too_dear:
         raise InvalidValueError(f"Prices above {MAX_PRICE_FEN} fen: " + ", ".join(too_dear), dishes=too_dear)
-    if state.items == command.items:
+    content = MenuContent(items=command.items, set_meals=command.set_meals, inclusions=command.inclusions)
+    check_sizes(content.items)
+    check_offers(content)
+    if (state.items, state.set_meals, state.inclusions) == (content.items, content.set_meals, content.inclusions):
         return ()
     return (
         MenuPublished(
@@ -52,7 +46,9 @@ def decide_publication(state: Menu, command: PublishMenu, profile: CanteenProfil
             business_day=command.business_day,
             meal_period=command.meal_period,
             version=state.version + 1,
-            items=command.items,
+            items=content.items,
+            set_meals=content.set_meals,
+            inclusions=content.inclusions,
         ),
     )
 
@@ -83,8 +79,13 @@ def evolve(state: Menu, event: Event) -> Menu:
     """Return the menu after an event."""
     match event:
         case MenuPublished():
-            by_dish = {item.dish_id: item for item in event.items}
-            return Menu(version=event.version, items=event.items, by_dish=by_dish)
+            return Menu(
+                version=event.version,
+                items=event.items,
+                set_meals=event.set_meals,
+                inclusions=event.inclusions,
+                by_dish={item.dish_id: item for item in event.items},
+            )
         case _:
             return state
 

@@ -34,9 +34,16 @@ class BenefitKind(StrEnum):
     SUBSIDY = "subsidy"
 
 
+class OfferKind(StrEnum):
+    """What a menu makes of several dishes on one tray."""
+
+    SET_MEAL = "set_meal"
+    INCLUSION = "inclusion"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedItem:
-    """One portion of a reading with what it would cost; `dish_id` is '' and the price 0 while it is unknown."""
+    """One portion of a reading with its price on the menu; `dish_id` is '' and the price 0 while it is unknown."""
 
     item_id: int
     status: ItemStatus
@@ -46,6 +53,27 @@ class ScannedItem:
     detector_bps: int
     box: Box | None
     candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedLine:
+    """What one item costs on the menu and what it costs under an offer."""
+
+    item_id: int
+    list_fen: int
+    price_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedOffer:
+    """One set meal, or all that one inclusion made free: the items that it prices, each in no other offer."""
+
+    offer_id: str
+    menu_version: int
+    kind: OfferKind
+    title_zh: str
+    title_en: str
+    lines: tuple[OfferedLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

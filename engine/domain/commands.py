@@ -7,7 +7,7 @@ from engine.domain.actor import Actor, Role
 from engine.domain.benefit_rule import BenefitRule
 from engine.domain.canteen import CanteenProfile
 from engine.domain.events import ExemplarRef, ReadingSource, TopUpSource, VoidCause
-from engine.domain.menu import MenuItem
+from engine.domain.menu import Inclusion, MenuItem, SetMeal
 from engine.domain.reading import TrayReading
 from engine.domain.resident import CredentialKind, PersonRecord
 
@@ -39,9 +39,12 @@ class ScanTray(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectDish(Command):
+    """Say what an item is, and how many pieces of it lie there; each further piece becomes an item of its own."""
+
     checkout_id: str
     item_id: int
     dish_id: str
+    pieces: int = 1
     reason: str = ""
 
 
@@ -49,6 +52,7 @@ class CorrectDish(Command):
 class AddDish(Command):
     checkout_id: str
     dish_id: str
+    pieces: int = 1
     reason: str = ""
 
 
@@ -144,12 +148,14 @@ class OpenCanteen(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishMenu(Command):
-    """Put a menu in force; the same items again change nothing."""
+    """Put a menu in force; the same dishes and offers again change nothing."""
 
     canteen_id: str
     business_day: date
     meal_period: str
     items: tuple[MenuItem, ...]
+    set_meals: tuple[SetMeal, ...] = ()
+    inclusions: tuple[Inclusion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

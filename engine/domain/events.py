@@ -12,9 +12,9 @@ from typing import ClassVar, final
 
 from engine.domain.actor import Actor, Role
 from engine.domain.benefit_rule import BenefitRule
-from engine.domain.bill import AppliedBenefit, Bill, FunderShare, ScannedItem, ServiceSplit, Tender
+from engine.domain.bill import AppliedBenefit, AppliedOffer, Bill, FunderShare, ScannedItem, ServiceSplit, Tender
 from engine.domain.canteen import CanteenProfile, Site
-from engine.domain.menu import MenuItem
+from engine.domain.menu import Inclusion, MenuItem, SetMeal
 from engine.domain.reading import ModelRef, ReadingTimings
 from engine.domain.resident import CredentialKind
 
@@ -119,6 +119,17 @@ class DinerIdentified(Event):
     site: Site
     resident_id: str
     credential_kind: CredentialKind
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferApplied(Event):
+    """An offer of the menu priced items of the bill that is paid with it; the bill's gross is what they cost then."""
+
+    TOPIC: ClassVar[str] = "canteen.OfferApplied.v1"
+
+    site: Site
+    offer: AppliedOffer
 
 
 @final
@@ -379,13 +390,15 @@ class CanteenChanged(Event):
 class MenuPublished(Event):
     """The menu of one meal period in one version; the highest version is in force."""
 
-    TOPIC: ClassVar[str] = "canteen.MenuPublished.v1"
+    TOPIC: ClassVar[str] = "canteen.MenuPublished.v2"
 
     canteen_id: str
     business_day: date
     meal_period: str
     version: int
     items: tuple[MenuItem, ...]
+    set_meals: tuple[SetMeal, ...]
+    inclusions: tuple[Inclusion, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,7 @@ class BenefitUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedLine:
-    """One dish to be billed."""
+    """One dish to be billed at what it costs under the menu's offers; 0 if it is included with another."""
 
     item_id: int
     dish_id: str
@@ -90,7 +90,7 @@ def compute_bill(
     """Compute the whole bill. The order of the lines changes no total.
 
     Args:
-        lines: the dishes, each price > 0.
+        lines: the dishes, each price >= 0.
         rules: candidates of any day; those in force on the occasion's day are taken.
         facts: the diner's facts, or None for an anonymous diner (who gets no benefit).
         uses: what the resident used before, at least of the occasion's month and week.

@@ -1,12 +1,17 @@
-"""Turn a reading into priced items of the menu in force."""
+"""Turn a reading into items at the prices of the menu in force; offers on several of them are priced in `offers.py`.
+
+A camera counts portions, never pieces: two eggs in one well are one portion until a person says how many they are.
+"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from engine.domain.bill import ItemStatus, ScannedItem
 from engine.domain.errors import DishNotOnMenuError, DishWithoutPriceError, EmptyTrayError, InvalidValueError
 from engine.domain.menu import MenuItem
-from engine.domain.reading import TrayReading
+from engine.domain.reading import Candidate, DishSighting, TrayReading
 from engine.policies.acceptance import AcceptancePolicy
+from engine.policies.sizes import sizes_by_area, sizes_of
 
 MAX_ITEMS_PER_TRAY = 30
 
@@ -15,6 +20,9 @@ def price_reading(
     reading: TrayReading, menu: Mapping[str, MenuItem], policy: AcceptancePolicy
 ) -> tuple[ScannedItem, ...]:
     """Judge and price every portion; an unknown portion has no dish and no price until a person names it.
+
+    A dish in sizes is judged as one dish. Its candidates are then the sizes that the portion may be; where these are
+    several, the portion is uncertain, however surely the dish was recognised.
 
     Raises:
         EmptyTrayError: the reading holds no portion; nothing may be billed from it.
@@ -29,11 +37,16 @@ def price_reading(
             portions=len(reading.sightings),
         )
     items = []
-    statuses = policy.judge_tray(reading.sightings)
-    for number, (sighting, status) in enumerate(zip(reading.sightings, statuses, strict=True), start=1):
-        for candidate in sighting.candidates:
-            require_priced(menu, candidate.dish_id)
-        dish_id = "" if status is ItemStatus.UNKNOWN else sighting.candidates[0].dish_id
+    sightings = [_whatever_size(sighting, menu) for sighting in reading.sightings]
+    statuses = policy.judge_tray(sightings)
+    for number, (sighting, status) in enumerate(zip(sightings, statuses, strict=True), start=1):
+        candidates: list[Candidate] = []
+        for rank, candidate in enumerate(sighting.candidates):
+            sizes = sizes_by_area(sizes_of(menu, candidate.dish_id), sighting.box, reading.width_px, reading.height_px)
+            candidates += [replace(candidate, dish_id=size.dish_id) for size in sizes]
+            if rank == 0 and len(sizes) > 1 and status is ItemStatus.ACCEPTED:
+                status = ItemStatus.UNCERTAIN
+        dish_id = "" if status is ItemStatus.UNKNOWN else candidates[0].dish_id
         items.append(
             ScannedItem(
                 item_id=number,
@@ -43,10 +56,19 @@ def price_reading(
                 confidence_bps=policy.confidence_bps(sighting),
                 detector_bps=sighting.detector_bps,
                 box=sighting.box,
-                candidates=sighting.candidates,
+                candidates=tuple(candidates),
             )
         )
     return tuple(items)
+
+
+def _whatever_size(sighting: DishSighting, menu: Mapping[str, MenuItem]) -> DishSighting:
+    """Let the candidates of a portion name dishes without their sizes, each dish once at its best similarity."""
+    dishes: dict[str, Candidate] = {}
+    for candidate in sighting.candidates:
+        dish_id = require_priced(menu, candidate.dish_id).size_of or candidate.dish_id
+        dishes.setdefault(dish_id, replace(candidate, dish_id=dish_id))
+    return replace(sighting, candidates=tuple(dishes.values()))
 
 
 def require_priced(menu: Mapping[str, MenuItem], dish_id: str) -> MenuItem:

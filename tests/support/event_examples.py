@@ -19,11 +19,14 @@ from engine.domain.benefit_rule import (
 )
 from engine.domain.bill import (
     AppliedBenefit,
+    AppliedOffer,
     BenefitKind,
     Bill,
     BillLine,
     FunderShare,
     ItemStatus,
+    OfferedLine,
+    OfferKind,
     ScannedItem,
     ServiceSplit,
     Tender,
@@ -53,6 +56,7 @@ from engine.domain.events import (
     ExemplarRef,
     FacePaid,
     MenuPublished,
+    OfferApplied,
     PaymentRefunded,
     QrPaid,
     ReadingSource,
@@ -69,7 +73,7 @@ from engine.domain.events import (
     WalletRefunded,
     WalletToppedUp,
 )
-from engine.domain.menu import MenuItem
+from engine.domain.menu import DishChoice, Inclusion, MenuItem, SetMeal, SetSlot
 from engine.domain.reading import Box, Candidate, ModelRef, ReadingTimings
 from engine.domain.resident import CredentialKind
 
@@ -190,6 +194,22 @@ EXAMPLES: tuple[Event, ...] = (
     DishRemoved(at_ms=AT_MS, by=CASHIER, site=SITE, item_id=3, dish_id="rice", price_fen=100, reason="放回"),
     DinerIdentified(
         at_ms=AT_MS, by=TERMINAL, site=SITE, resident_id=RESIDENT, credential_kind=CredentialKind.ELDER_CARD
+    ),
+    OfferApplied(
+        at_ms=AT_MS,
+        by=TERMINAL,
+        site=SITE,
+        offer=AppliedOffer(
+            offer_id="pork-and-greens",
+            menu_version=3,
+            kind=OfferKind.SET_MEAL,
+            title_zh="红烧肉青菜套餐",
+            title_en="Pork and greens",
+            lines=(
+                OfferedLine(item_id=1, list_fen=1_200, price_fen=1_000),
+                OfferedLine(item_id=2, list_fen=600, price_fen=500),
+            ),
+        ),
     ),
     DiscountApplied(
         at_ms=AT_MS,
@@ -339,6 +359,37 @@ EXAMPLES: tuple[Event, ...] = (
                 dish_id="braised-pork", name_zh="红烧肉", name_en="Braised pork", price_fen=1_200, category="meat"
             ),
             MenuItem(dish_id="greens", name_zh="炒青菜", name_en="Greens", price_fen=600),
+            MenuItem(
+                dish_id="greens-large",
+                name_zh="炒青菜（大份）",
+                name_en="Greens, large",
+                price_fen=800,
+                size_of="greens",
+                from_area_bps=700,
+            ),
+            MenuItem(dish_id="bun", name_zh="馒头", name_en="Bun", price_fen=100, sold_by_piece=True),
+        ),
+        set_meals=(
+            SetMeal(
+                offer_id="pork-and-greens",
+                title_zh="红烧肉青菜套餐",
+                title_en="Pork and greens",
+                price_fen=1_500,
+                slots=(
+                    SetSlot(dishes=DishChoice(categories=("meat",)), count=1),
+                    SetSlot(dishes=DishChoice(dish_ids=("greens",)), count=1),
+                ),
+            ),
+        ),
+        inclusions=(
+            Inclusion(
+                offer_id="bun-with-meat",
+                title_zh="荤菜含馒头",
+                title_en="A bun comes with meat",
+                mains=DishChoice(categories=("meat",)),
+                included=DishChoice(dish_ids=("bun",)),
+                at_most_per_tray=2,
+            ),
         ),
     ),
     DishEnrolled(

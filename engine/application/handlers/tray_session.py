@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from engine.application.decision import Decision, States, StreamAppend
-from engine.application.description import describe_checkout
+from engine.application.description import Quotation, describe_checkout
 from engine.application.vault import PersonVault
 from engine.deciders import canteen, checkout, credential, entitlement, menu, resident, wallet
 from engine.deciders.checkout import CHECKOUT, CheckoutState, Scanned
@@ -14,13 +14,15 @@ from engine.deciders.rulebook import RULEBOOK
 from engine.deciders.stream_type import StreamType
 from engine.deciders.wallet import WALLET
 from engine.domain import commands, ids
-from engine.domain.bill import Bill, Tender
+from engine.domain.bill import Tender
 from engine.domain.canteen import CanteenProfile, Site
 from engine.domain.errors import NotPermittedError, UnknownCheckoutError
 from engine.domain.events import Event
+from engine.domain.menu import Menu
 from engine.domain.resident import CredentialKind, EntitlementFacts
 from engine.policies.acceptance import AcceptancePolicy
 from engine.policies.benefits import Occasion, compute_bill, remaining_bill
+from engine.policies.offers import apply_offers
 from engine.policies.pricing import price_reading
 
 
@@ -42,19 +44,21 @@ def facts_of(states: States, vault: PersonVault, resident_id: str) -> Entitlemen
     return record.facts if record else None
 
 
-def quote(states: States, vault: PersonVault, session: checkout.OpenCheckout) -> Bill:
-    """Compute the bill of an open session as it would be paid now."""
+def quote(states: States, vault: PersonVault, session: checkout.OpenCheckout) -> Quotation:
+    """Compute the bill of an open session as it would be paid now, with the offers of the menu in force now."""
     profile = states.get(canteen.CANTEEN, ids.canteen_stream(session.site.canteen_id)).profile
     assert profile is not None, "a session is opened at a known canteen only"
     resident_id = session.diner.resident_id if session.diner else ""
     uses = states.get(ENTITLEMENT, ids.entitlement_stream(resident_id)).counted() if resident_id else ()
-    return compute_bill(
-        session.priced_lines(),
+    offers = apply_offers(session.items, _menu_at(states, session.site))
+    bill = compute_bill(
+        session.priced_lines(offers),
         states.get(RULEBOOK, ids.RULEBOOK_STREAM).rules,
         occasion_of(session.site, profile),
         facts_of(states, vault, resident_id),
         uses,
     )
+    return Quotation(bill=bill, offers=offers)
 
 
 class TraySessionHandlers:
@@ -195,9 +199,15 @@ class TraySessionHandlers:
     ) -> Decision:
         session: Scanned = checkout.require_payable(state)
         resident_id = session.diner.resident_id if session.diner else ""
-        bill = quote(states, self._vault, session)
+        quotation = quote(states, self._vault, session)
+        bill = quotation.bill
         events = checkout.decide_payment(
-            state, command, bill=bill, face_consent_id=face_consent_id, payer_resident_id=payer_resident_id
+            state,
+            command,
+            bill=bill,
+            offers=quotation.offers,
+            face_consent_id=face_consent_id,
+            payer_resident_id=payer_resident_id,
         )
         facts: dict[str, Any] = {
             "at_ms": command.at_ms,
@@ -271,7 +281,7 @@ class TraySessionHandlers:
         after = _StatesAfter(states, {stream: _evolved(state, events)}, appends)
         return Decision(appends=appends, answer=describe_checkout(checkout_id, after, self._quote))
 
-    def _quote(self, states: States, session: checkout.OpenCheckout) -> Bill:
+    def _quote(self, states: States, session: checkout.OpenCheckout) -> Quotation:
         return quote(states, self._vault, session)
 
 
@@ -301,6 +311,6 @@ def _append(stream_type: StreamType[Any], stream: str, events: tuple[Event, ...]
     return StreamAppend(stream_type=stream_type, stream=stream, events=events) if events else None
 
 
-def _menu_at(states: States, site: Site) -> menu.Menu:
+def _menu_at(states: States, site: Site) -> Menu:
     day = date.fromisoformat(site.business_day)
     return states.get(menu.MENU, ids.menu_stream(site.canteen_id, day, site.meal_period))

@@ -36,7 +36,7 @@ def test_the_fixture_street_is_read_whole() -> None:
         ("lunch", 630, 810),
         ("dinner", 990, 1110),
     ]
-    prices = {item.dish_id: item.price_fen for item in street.menus["lanxi", "lunch"]}
+    prices = {item.dish_id: item.price_fen for item in street.menus["lanxi", "lunch"].items}
     assert (prices["mifan"], prices["hongshaorou"]) == (100, 1000)
     assert street.dishes["mifan"].name_zh == "白米饭"
     assert len(street.menus) == 12
@@ -83,7 +83,7 @@ def test_menus_refuse_what_they_do_not_know(tmp_path: Path) -> None:
 
 def test_a_dish_without_price_is_read_as_free_so_that_publishing_refuses_it(tmp_path: Path) -> None:
     (tmp_path / "menus.toml").write_text(menu('{ dish_id = "mifan" }'))
-    (item,) = read_menus(tmp_path / "menus.toml", DISHES)["lanxi", "lunch"]
+    (item,) = read_menus(tmp_path / "menus.toml", DISHES)["lanxi", "lunch"].items
     assert item.price_fen == 0
 
 

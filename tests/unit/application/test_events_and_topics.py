@@ -62,3 +62,10 @@ def test_golden_files_are_added_but_never_overwritten(tmp_path: Path) -> None:
     assert len(added) == len(EXAMPLES) - 1
     assert kept.read_bytes() == b"older form\n"
     assert add_missing_golden_files(tmp_path) == []
+
+
+@pytest.mark.parametrize("topic", UPCASTERS)
+def test_an_event_stored_under_a_retired_topic_is_read_as_its_successor(topic: str) -> None:
+    event = CODEC.decode(topic, (GOLDEN_EVENTS / f"{topic}.json").read_bytes())
+    assert type(event).__name__ == topic.split(".")[1]
+    assert CODEC.decode(*CODEC.encode(event)) == event

@@ -6,7 +6,7 @@ from engine.deciders.menu import MENU, decide_publication, require_menu
 from engine.domain.commands import PublishMenu
 from engine.domain.errors import DishWithoutPriceError, InvalidValueError, NoMenuError, StaleMenuError
 from engine.domain.events import MenuPublished
-from engine.domain.menu import MAX_DISHES_PER_MENU, MAX_PRICE_FEN, MenuItem
+from engine.domain.menu import MAX_DISHES_PER_MENU, MAX_PRICE_FEN, DishChoice, Inclusion, MenuItem, SetMeal, SetSlot
 from tests.unit.engine.examples import ADMIN, DAY, NOON_MS, SITE, profile
 from tests.unit.engine.given import given
 
@@ -28,7 +28,7 @@ def publish(*items: MenuItem, **changes: Any) -> PublishMenu:
 
 
 def published(version: int, *items: MenuItem) -> MenuPublished:
-    return MenuPublished(**SAID, version=version, items=items)
+    return MenuPublished(**SAID, version=version, items=items, set_meals=(), inclusions=())
 
 
 def test_each_change_of_a_menu_is_its_next_version_and_the_same_again_changes_nothing() -> None:
