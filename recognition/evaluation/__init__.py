@@ -1,0 +1,1 @@
+"""How well labelled photographs are read: pure measuring on what the models saw, and the pictures that show it."""

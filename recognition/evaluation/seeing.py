@@ -1,0 +1,213 @@
+"""Labelled photographs as the models see them: everything that costs time is done here, once for each photograph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.domain.errors import LabelsInvalidError, PhotoUnusableError, RecognitionError
+from engine.domain.reading import Box
+from recognition.evaluation.matching import area_px2, touches_a_label
+from recognition.frame import Frame, decode_photo
+from recognition.labels import LabelledPhoto, LabelledPortion
+from recognition.postprocess import Portion
+from recognition.tray import TrayReader, corners_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SittingPhoto:
+    """A labelled photograph with the sitting it was taken at and the canteen it belongs to ('' if there is one)."""
+
+    label: LabelledPhoto
+    canteen: str = ""
+
+    @property
+    def meal(self) -> tuple[str, str]:
+        """The sitting; a photograph that names none is a sitting of its own."""
+        return self.canteen, f"meal {self.label.meal}" if self.label.meal is not None else f"file {self.label.file}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SeenPhoto:
+    """What the models saw on one photograph; boxes are in pixels of the frame.
+
+    `label_embeddings` is (labelled portions, 1280), `embeddings` (found portions, 1280). `refusal` says why the
+    photograph cannot be read; nothing was found on it then.
+    """
+
+    photo: SittingPhoto
+    labelled: tuple[LabelledPortion, ...]
+    label_embeddings: NDArray[np.float32]
+    portions: tuple[Portion, ...]
+    embeddings: NDArray[np.float32]
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledPlace:
+    """A labelled portion that may be enrolled; `photograph` names where it can be cut out."""
+
+    dish_id: str
+    exemplar_id: str
+    photograph: str
+    meal: tuple[str, str]
+    canteen: str
+    area_px2: int
+
+
+def by_canteen(photos: Sequence[LabelledPhoto], canteens: Sequence[str]) -> list[SittingPhoto]:
+    """Give every photograph to the canteen that its first folder names, or all to one if no canteens are named.
+
+    Raises:
+        LabelsInvalidError: a photograph lies in no canteen's folder.
+    """
+    sitting = []
+    for photo in photos:
+        folder = Path(photo.file).parts[0] if canteens else ""
+        if canteens and folder not in canteens:
+            raise LabelsInvalidError(
+                f"{photo.file} lies in no canteen's folder. The first folder must be one of: {', '.join(canteens)}.",
+                file=photo.file,
+            )
+        sitting.append(SittingPhoto(label=photo, canteen=folder))
+    return sitting
+
+
+def open_frame(label: LabelledPhoto, images: Path) -> tuple[Frame, tuple[LabelledPortion, ...]]:
+    """Decode a labelled photograph and bring its boxes to the frame's pixels.
+
+    Raises:
+        LabelsInvalidError: the file is missing, damaged, or has another size than its label says.
+        PhotoUnusableError: nothing can be seen on it.
+    """
+    path = images / label.file
+    try:
+        frame = decode_photo(path.read_bytes())
+    except OSError as error:
+        raise LabelsInvalidError(
+            f"{path} cannot be read ({error.strerror}). Give the folder that the labels' files lie in with --images.",
+            file=label.file,
+        ) from error
+    except PhotoUnusableError:
+        raise
+    except RecognitionError as error:
+        raise LabelsInvalidError(f"{path}: {error.message}", file=label.file) from error
+    if (frame.original_width_px, frame.original_height_px) != (label.width_px, label.height_px):
+        raise LabelsInvalidError(
+            f"{path} is {frame.original_width_px} x {frame.original_height_px} pixels, its label says "
+            f"{label.width_px} x {label.height_px}. Correct the label; boxes are pixels of the upright photograph.",
+            file=label.file,
+        )
+    return frame, tuple(
+        replace(portion, box=_scaled(portion.box, label, frame.width_px, frame.height_px)) for portion in label.portions
+    )
+
+
+def _scaled(box: Box, label: LabelledPhoto, width_px: int, height_px: int) -> Box:
+    across, down = width_px / label.width_px, height_px / label.height_px
+    left_px, top_px = min(int(box.left_px * across), width_px - 1), min(int(box.top_px * down), height_px - 1)
+    return Box(
+        left_px=left_px,
+        top_px=top_px,
+        right_px=max(left_px + 1, round(box.right_px * across)),
+        bottom_px=max(top_px + 1, round(box.bottom_px * down)),
+    )
+
+
+def see(reader: TrayReader, photo: SittingPhoto, images: Path, *, partly_labelled: bool) -> SeenPhoto:
+    """Let the models see one photograph; one that they refuse is seen as refused.
+
+    Args:
+        partly_labelled: not all food is labelled, so boxes that lie on no label are left out.
+    Raises:
+        LabelsInvalidError: see `open_frame`.
+    """
+    try:
+        frame, labelled = open_frame(photo.label, images)
+    except PhotoUnusableError as error:
+        return refused(photo, photo.label.portions, error)
+    return see_image(reader, photo, Image.fromarray(frame.pixels), labelled, partly_labelled=partly_labelled)
+
+
+def see_image(
+    reader: TrayReader,
+    photo: SittingPhoto,
+    image: Image.Image,
+    labelled: Sequence[LabelledPortion],
+    *,
+    partly_labelled: bool,
+) -> SeenPhoto:
+    """Let the models see an upright RGB picture whose labelled boxes are in its own pixels."""
+    label_boxes = [portion.box for portion in labelled]
+    try:
+        portions = reader.detect(image)
+    except PhotoUnusableError as error:
+        return refused(photo, labelled, error)
+    if partly_labelled:
+        portions = [portion for portion in portions if touches_a_label(portion.box, label_boxes)]
+    return SeenPhoto(
+        photo=photo,
+        labelled=tuple(labelled),
+        label_embeddings=reader.embed(image, corners_of(label_boxes)),
+        portions=tuple(portions),
+        embeddings=reader.embed(image, corners_of([portion.box for portion in portions])),
+    )
+
+
+def refused(photo: SittingPhoto, labelled: Sequence[LabelledPortion], error: PhotoUnusableError) -> SeenPhoto:
+    """Return a photograph that no reading can be made of."""
+    nothing = np.empty((0, 0), np.float32)
+    return SeenPhoto(
+        photo=photo,
+        labelled=tuple(labelled),
+        label_embeddings=nothing,
+        portions=(),
+        embeddings=nothing,
+        refusal=error.message,
+    )
+
+
+def places_of(photo: SittingPhoto) -> list[LabelledPlace]:
+    """Return every labelled portion of a photograph, in the order of its label."""
+    return [
+        LabelledPlace(
+            dish_id=portion.dish_id,
+            exemplar_id=_exemplar_id(photo.label, place),
+            photograph=photo.label.file,
+            meal=photo.meal,
+            canteen=photo.canteen,
+            area_px2=area_px2(portion.box),
+        )
+        for place, portion in enumerate(photo.label.portions)
+    ]
+
+
+def enrol_places(
+    reader: TrayReader, photo: SittingPhoto, images: Path, wanted: frozenset[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Return what a gallery keeps of the wanted portions of a photograph; one without light has none.
+
+    Args:
+        wanted: exemplar ids.
+    Raises:
+        LabelsInvalidError: see `open_frame`.
+    """
+    if wanted.isdisjoint(_exemplar_id(photo.label, place) for place in range(len(photo.label.portions))):
+        return {}
+    try:
+        frame, labelled = open_frame(photo.label, images)
+    except PhotoUnusableError:
+        return {}
+    image = Image.fromarray(frame.pixels)
+    return {
+        exemplar_id: reader.exemplar_vectors(image, portion.box)
+        for place, portion in enumerate(labelled)
+        if (exemplar_id := _exemplar_id(photo.label, place)) in wanted
+    }
+
+
+def _exemplar_id(label: LabelledPhoto, place: int) -> str:
+    return f"{label.file} {place}"
