@@ -22,6 +22,8 @@ from api.app import create_app
 from api.checking import Checked, check_store, rebuild_models
 from api.container import Container
 from api.demo.run import DemoOptions, play_demo
+from api.evaluating import Question, evaluate_labels
+from api.evaluation_tables import show_evaluation
 from api.installation import ADMIN_KEY_FILE
 from api.local_api import use_local_api
 from api.reading_photos import PhotoReading, read_photos
@@ -312,6 +314,90 @@ def enrol_dish(
         _settings(data_dir), lambda loader: loader.enrol_dish(canteen, item, photos, whole_tray=whole_photo)
     )
     _OUT.print(f"[green]✓[/] {escape(name_zh)}: {answer['enrolled']} new photographs at {escape(canteen)}")
+
+
+@app.command()
+def evaluate(
+    labels: Annotated[Path, typer.Argument(help="Labelled photographs (layout: recognition/evaluation/README.md).")],
+    images: Annotated[Path, typer.Option(help="The folder that the labels' files lie in.")],
+    enrol: Annotated[
+        str | None,
+        typer.Option(
+            help="What the trays are compared with: 'trays' for each other, or a file of labels whose boxes are "
+            "enrolled. Without it only the detector is measured.",
+            metavar="trays|GALLERY.json",
+            show_default=False,
+        ),
+    ] = None,
+    gallery_images: Annotated[
+        Path | None, typer.Option(help="The folder of the gallery's files; default beside it.", show_default=False)
+    ] = None,
+    leave_out: Annotated[
+        str | None,
+        typer.Option(
+            help="'meal': enrol from other meals only, at most 3 photographs of a dish. Without it a tray is only "
+            "left out of its own gallery.",
+            metavar="meal",
+            show_default=False,
+        ),
+    ] = None,
+    photos_per_dish: Annotated[
+        int | None,
+        typer.Option(help="Enrol at most so many photographs of a dish.", min=1, max=1000, show_default=False),
+    ] = None,
+    menu: Annotated[
+        str, typer.Option(help="The dishes on sale; default all that are enrolled.", metavar="DISH,...")
+    ] = "",
+    menus: Annotated[
+        Path | None,
+        typer.Option(
+            help="Priced menus of canteens (menus.toml); the first folder of each photograph names its canteen.",
+            show_default=False,
+        ),
+    ] = None,
+    period: Annotated[str, typer.Option(help="Which meal's menus of --menus.")] = "",
+    prices: Annotated[
+        Path | None, typer.Option(help="Prices (TOML): a line `dish = fen` for each.", show_default=False)
+    ] = None,
+    partly_labelled: Annotated[
+        bool, typer.Option("--partly-labelled", help="Not all food is labelled: leave out boxes that lie on no label.")
+    ] = False,
+    worst: Annotated[
+        Path | None, typer.Option(help="Draw the worst trays into this folder.", show_default=False)
+    ] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Read again turned, in bad light, blurred, covered, under glare.")
+    ] = False,
+    robustness_photos: Annotated[
+        int, typer.Option(help="How many photographs, evenly chosen, are read under every condition.", min=1)
+    ] = 40,
+    curves: Annotated[
+        Path | None, typer.Option(help="Draw the curves of --robustness into this PNG.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON, with sample sizes.")] = False,
+) -> None:
+    """Measure on labelled photographs what is found, named, billed wrongly and left to a person; stores nothing."""
+    question = Question(
+        labels=labels,
+        images=images,
+        enrol=enrol,
+        gallery_images=gallery_images,
+        leave_out=leave_out,
+        photos_per_dish=photos_per_dish,
+        menu=tuple(filter(None, menu.split(","))),
+        menus=menus,
+        meal_period=period,
+        prices=prices,
+        partly_labelled=partly_labelled,
+        worst=worst,
+        robustness_photos=robustness_photos if robustness else 0,
+        curves=curves,
+    )
+    answer = evaluate_labels(_settings(None), question, _bar)
+    if json:
+        _OUT.print_json(data=answer.plain())
+    else:
+        show_evaluation(answer, _OUT)
 
 
 # --- import -----------------------------------------------------------------------------------------------------

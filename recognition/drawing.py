@@ -225,14 +225,14 @@ def _draw_label(
 
 
 def _fonts(measures: _Measures) -> tuple[ImageFont.FreeTypeFont, ImageFont.FreeTypeFont]:
-    return _font(measures.title_px, BOLD_WEIGHT), _font(measures.details_px, MEDIUM_WEIGHT)
+    return font_of(measures.title_px, bold=True), font_of(measures.details_px, bold=False)
 
 
-@lru_cache(maxsize=8)
-def _font(size_px: int, weight: int) -> ImageFont.FreeTypeFont:
+@lru_cache(maxsize=16)
+def font_of(size_px: int, *, bold: bool) -> ImageFont.FreeTypeFont:
     """Noto Sans SC (OFL 1.1), as no machine can be trusted to have a Chinese font of its own."""
     resource = files("justmytype_intl_cjk").joinpath("fonts", "ofl", "notosanssc", "NotoSansSC[wght].ttf")
     with as_file(resource) as path:
         font = ImageFont.truetype(str(path), size_px)
-    font.set_variation_by_axes([weight])
+    font.set_variation_by_axes([BOLD_WEIGHT if bold else MEDIUM_WEIGHT])
     return font

@@ -85,19 +85,26 @@ def open_frame(label: LabelledPhoto, images: Path) -> tuple[Frame, tuple[Labelle
     """
     path = images / label.file
     try:
-        frame = decode_photo(path.read_bytes())
+        photo = path.read_bytes()
     except OSError as error:
         raise LabelsInvalidError(
             f"{path} cannot be read ({error.strerror}). Give the folder that the labels' files lie in with --images.",
             file=label.file,
         ) from error
+    return decode_labelled(photo, label)
+
+
+def decode_labelled(photo: bytes, label: LabelledPhoto) -> tuple[Frame, tuple[LabelledPortion, ...]]:
+    """Decode a photograph and bring the boxes of its label to the frame's pixels; otherwise like `open_frame`."""
+    try:
+        frame = decode_photo(photo)
     except PhotoUnusableError:
         raise
     except RecognitionError as error:
-        raise LabelsInvalidError(f"{path}: {error.message}", file=label.file) from error
+        raise LabelsInvalidError(f"{label.file}: {error.message}", file=label.file) from error
     if (frame.original_width_px, frame.original_height_px) != (label.width_px, label.height_px):
         raise LabelsInvalidError(
-            f"{path} is {frame.original_width_px} x {frame.original_height_px} pixels, its label says "
+            f"{label.file} is {frame.original_width_px} x {frame.original_height_px} pixels, its label says "
             f"{label.width_px} x {label.height_px}. Correct the label; boxes are pixels of the upright photograph.",
             file=label.file,
         )
@@ -127,25 +134,27 @@ def see(reader: TrayReader, photo: SittingPhoto, images: Path, *, partly_labelle
     """
     try:
         frame, labelled = open_frame(photo.label, images)
+        return see_frame(reader, photo, frame, labelled, partly_labelled=partly_labelled)
     except PhotoUnusableError as error:
-        return refused(photo, photo.label.portions, error)
-    return see_image(reader, photo, Image.fromarray(frame.pixels), labelled, partly_labelled=partly_labelled)
+        return refused(photo, error)
 
 
-def see_image(
+def see_frame(
     reader: TrayReader,
     photo: SittingPhoto,
-    image: Image.Image,
+    frame: Frame,
     labelled: Sequence[LabelledPortion],
     *,
     partly_labelled: bool,
 ) -> SeenPhoto:
-    """Let the models see an upright RGB picture whose labelled boxes are in its own pixels."""
+    """Let the models see a frame with labelled boxes in its pixels; otherwise like `see`.
+
+    Raises:
+        PhotoUnusableError: more portions are seen than a tray can hold.
+    """
+    image = Image.fromarray(frame.pixels)
     label_boxes = [portion.box for portion in labelled]
-    try:
-        portions = reader.detect(image)
-    except PhotoUnusableError as error:
-        return refused(photo, labelled, error)
+    portions = reader.detect(image)
     if partly_labelled:
         portions = [portion for portion in portions if touches_a_label(portion.box, label_boxes)]
     return SeenPhoto(
@@ -157,12 +166,12 @@ def see_image(
     )
 
 
-def refused(photo: SittingPhoto, labelled: Sequence[LabelledPortion], error: PhotoUnusableError) -> SeenPhoto:
+def refused(photo: SittingPhoto, error: PhotoUnusableError) -> SeenPhoto:
     """Return a photograph that no reading can be made of."""
     nothing = np.empty((0, 0), np.float32)
     return SeenPhoto(
         photo=photo,
-        labelled=tuple(labelled),
+        labelled=photo.label.portions,
         label_embeddings=nothing,
         portions=(),
         embeddings=nothing,
