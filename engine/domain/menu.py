@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 MAX_PRICE_FEN = 100_000
 MAX_DISHES_PER_MENU = 300
-MAX_SET_MEALS_PER_MENU = 8
-MAX_INCLUSIONS_PER_MENU = 8
+MAX_SET_MEALS_PER_MENU = 5
+MAX_INCLUSIONS_PER_MENU = 5
 MAX_DISHES_PER_SET_MEAL = 8
 MAX_PIECES = 10
 
@@ -70,6 +70,7 @@ class Inclusion:
 
     Every main on the tray brings `per_main` of them, all mains together at most `at_most_per_tray` (0: no limit).
     `touching`: only what lies with its main, so that their boxes touch; the same dish in a well of its own is charged.
+    There `per_main` is the only limit.
     """
 
     offer_id: str

@@ -3,8 +3,8 @@
 Rule: every portion is used once. Of all ways to give the menu's set meals and inclusions the one that takes off most
 is taken; where two take off the same, the one with fewer offers. A set meal's price is split over its portions by
 their prices on the menu, to the fen, so that each can be billed and given back on its own; what is included costs 0.
-A garnish that has to lie with its main is settled first, in the order of the menu: it is part of its main and fills no
-place in a set meal. A main inside a set meal still brings what it includes.
+A garnish that has to lie with its main is settled first: it is part of its main and fills no place in a set meal. A
+main inside a set meal still brings what it includes.
 
 The result depends on the dishes, their prices and which boxes touch; the order of the portions changes no price.
 """
@@ -12,7 +12,7 @@ The result depends on the dishes, their prices and which boxes touch; the order 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import accumulate
 
 from engine.domain.bill import AppliedOffer, OfferedLine, OfferKind, ScannedItem
 from engine.domain.errors import InvalidValueError
@@ -40,13 +40,9 @@ def apply_offers(items: Sequence[ScannedItem], menu: Menu) -> tuple[AppliedOffer
         items: those without a dish are left out; each other carries its menu price in fen.
     """
     sold = [item for item in items if item.dish_id in menu.by_dish]
-    given: list[AppliedOffer] = []
-    taken: set[int] = set()
-    for inclusion in menu.inclusions:
-        if inclusion.touching:
-            lying = _lying_with_mains(inclusion, [item for item in sold if item.item_id not in taken], menu.by_dish)
-            taken |= {item.item_id for item in lying}
-            given += _applied_inclusion(inclusion, lying, menu.version)
+    lying = _lying_with_mains(menu, sold)
+    given = [offer for inclusion, chosen in lying for offer in _applied_inclusion(inclusion, chosen, menu.version)]
+    taken = {line.item_id for offer in given for line in offer.lines}
     deals = [*_set_meals(menu), *_inclusions(menu, sold)]
     for deal, chosen in _best(deals, [item for item in sold if item.item_id not in taken], menu.by_dish):
         if isinstance(deal.offer, Inclusion):
@@ -103,13 +99,14 @@ class _Search:
             fitting: for each deal and each of its slots the classes that fit.
         """
         self._deals = deals
-        self._classes = classes
-        self._fitting = fitting
+        self._sums_fen = [(0, *accumulate(prices_fen)) for prices_fen in classes]
+        sizes = tuple(len(prices_fen) for prices_fen in classes)
+        self._fills = [_fills(deal.slots, of_deal, sizes) for deal, of_deal in zip(deals, fitting, strict=True)]
         self._known: dict[tuple[int, int, _Counts], tuple[int, _Counts | None]] = {}
 
     def steps(self) -> Iterator[tuple[int, _Counts]]:
         """Yield what is given: the deal's number and how many portions of each class it takes."""
-        number, uses, used = 0, 0, (0,) * len(self._classes)
+        number, uses, used = 0, 0, (0,) * len(self._sums_fen)
         while number < len(self._deals):
             fill = self._choose(number, uses, used)[1]
             if fill is None:
@@ -128,11 +125,12 @@ class _Search:
             known = self._choose(number + 1, 0, used)[0], None
             deal = self._deals[number]
             if deal.at_most is None or uses < deal.at_most:
-                for fill in self._fills(number, used):
-                    off_fen = self._price_fen(used, fill) - deal.price_fen
-                    off_fen += self._choose(number, self._after(number, uses), _sum(used, fill))[0]
-                    if off_fen > known[0]:
-                        known = off_fen, fill
+                for fill in self._fills[number]:
+                    first_fen = self._off_fen(number, used, fill)
+                    if first_fen is not None:
+                        rest_fen = self._choose(number, self._after(number, uses), _sum(used, fill))[0]
+                        if first_fen + rest_fen > known[0]:
+                            known = first_fen + rest_fen, fill
             self._known[state] = known
         return known
 
@@ -140,34 +138,30 @@ class _Search:
         """Count the uses of a deal where they are limited."""
         return 0 if self._deals[number].at_most is None else uses + 1
 
-    def _fills(self, number: int, used: _Counts) -> list[_Counts]:
-        """Return every way to fill a deal's slots with what is left, each once, always in the same order."""
-        left = tuple(len(prices_fen) - count for prices_fen, count in zip(self._classes, used, strict=True))
-        slots = [
-            _spread(slot.count, fitting, left)
-            for slot, fitting in zip(self._deals[number].slots, self._fitting[number], strict=True)
-        ]
-        ways = {tuple(map(sum, zip(*parts, strict=True))) for parts in product(*slots)}
-        return sorted(way for way in ways if all(count <= most for count, most in zip(way, left, strict=True)))
-
-    def _price_fen(self, used: _Counts, fill: _Counts) -> int:
-        return sum(
-            sum(prices_fen[begin : begin + count])
-            for prices_fen, begin, count in zip(self._classes, used, fill, strict=True)
-        )
+    def _off_fen(self, number: int, used: _Counts, fill: _Counts) -> int | None:
+        """Return what one use of a deal takes off, in fen; None if too little is left of a class."""
+        off_fen = -self._deals[number].price_fen
+        for sums_fen, begin, count in zip(self._sums_fen, used, fill, strict=True):
+            if count:
+                end = begin + count
+                if end >= len(sums_fen):
+                    return None
+                off_fen += sums_fen[end] - sums_fen[begin]
+        return off_fen
 
 
-def _spread(count: int, fitting: Sequence[int], left: _Counts) -> list[_Counts]:
-    """Return every way to take a number of portions from the fitting classes, at most what is left of each."""
-    ways: list[Counter[int]] = [Counter()]
-    for position, number in enumerate(fitting):
-        last = position == len(fitting) - 1
-        ways = [
-            way + Counter({number: more})
-            for way in ways
-            for more in range(count - way.total() if last else 0, min(left[number], count - way.total()) + 1)
-        ]
-    return [tuple(way[number] for number in range(len(left))) for way in ways if way.total() == count]
+def _fills(slots: Sequence[SetSlot], fitting: Sequence[_Counts], sizes: _Counts) -> tuple[_Counts, ...]:
+    """Return every way to fill slots with portions of classes of these sizes, each once, always in the same order."""
+    ways = {(0,) * len(sizes)}
+    for slot, classes in zip(slots, fitting, strict=True):
+        for _ in range(slot.count):
+            ways = {
+                tuple(count + (of_class == chosen) for of_class, count in enumerate(way))
+                for way in ways
+                for chosen in classes
+                if way[chosen] < sizes[chosen]
+            }
+    return tuple(sorted(ways))
 
 
 def _sum(one: _Counts, other: _Counts) -> _Counts:
@@ -216,42 +210,44 @@ def _dearest_first(item: ScannedItem) -> tuple[int, str, int]:
 # --- a garnish with its main ------------------------------------------------------------------------------------
 
 
-def _lying_with_mains(
-    inclusion: Inclusion, items: Sequence[ScannedItem], by_dish: Mapping[str, MenuItem]
-) -> list[ScannedItem]:
-    """Return the items that come free because they touch a main; the dearest ones if there are too many for the mains.
+def _lying_with_mains(menu: Menu, sold: Sequence[ScannedItem]) -> list[tuple[Inclusion, list[ScannedItem]]]:
+    """Return what each inclusion that asks for touching makes free: the dearest garnishes, if the mains are too few.
 
-    Each is given to a main in turn, and mains that have their share hand theirs on to another main where that helps.
+    A garnish that finds its mains taken takes the place of one that can lie with another main.
     """
-    mains = [item for item in items if inclusion.mains.fits(by_dish[item.dish_id])]
-    garnishes = [item for item in items if inclusion.included.fits(by_dish[item.dish_id])]
-    beside = {
-        garnish.item_id: [main.item_id for main in mains if _touch(garnish.box, main.box)] for garnish in garnishes
-    }
-    with_main: dict[int, list[int]] = {main.item_id: [] for main in mains}
+    inclusions = [inclusion for inclusion in menu.inclusions if inclusion.touching]
+    beside: dict[int, list[tuple[int, int]]] = {}
+    placed: dict[tuple[int, int], list[ScannedItem]] = {}
+    for number, inclusion in enumerate(inclusions):
+        for main in sold:
+            if inclusion.mains.fits(menu.by_dish[main.dish_id]):
+                placed[number, main.item_id] = []
+                for item in sold:
+                    if inclusion.included.fits(menu.by_dish[item.dish_id]) and _touch(item.box, main.box):
+                        beside.setdefault(item.item_id, []).append((number, main.item_id))
 
-    def finds_place(garnish_id: int, asked: set[int]) -> bool:
-        for main_id in beside[garnish_id]:
-            if main_id in asked:
+    def finds_place(item: ScannedItem, asked: set[tuple[int, int]]) -> bool:
+        for place in beside[item.item_id]:
+            if place in asked:
                 continue
-            asked.add(main_id)
-            held = with_main[main_id]
-            if len(held) < inclusion.per_main:
-                held.append(garnish_id)
+            asked.add(place)
+            held = placed[place]
+            if len(held) < inclusions[place[0]].per_main:
+                held.append(item)
                 return True
-            for index, other_id in enumerate(held):
-                if finds_place(other_id, asked):
-                    held[index] = garnish_id
+            for index, other in enumerate(held):
+                if finds_place(other, asked):
+                    held[index] = item
                     return True
         return False
 
-    lying: list[ScannedItem] = []
-    for garnish in sorted(garnishes, key=_dearest_first):
-        if inclusion.at_most_per_tray and len(lying) == inclusion.at_most_per_tray:
-            break
-        if finds_place(garnish.item_id, set()):
-            lying.append(garnish)
-    return lying
+    for item in sorted(sold, key=_dearest_first):
+        if item.item_id in beside:
+            finds_place(item, set())
+    return [
+        (inclusion, [item for place, items in placed.items() if place[0] == number for item in items])
+        for number, inclusion in enumerate(inclusions)
+    ]
 
 
 def _touch(one: Box | None, other: Box | None) -> bool:
@@ -345,6 +341,8 @@ def _check_inclusion(inclusion: Inclusion, items: Sequence[MenuItem]) -> None:
     _check_choice(inclusion.offer_id, inclusion.included, items)
     if inclusion.per_main < 1 or inclusion.at_most_per_tray < 0:
         raise _wrong(inclusion.offer_id, "includes less than one portion")
+    if inclusion.touching and inclusion.at_most_per_tray:
+        raise _wrong(inclusion.offer_id, "asks for touching, where `per_main` is the limit, not `at_most_per_tray`")
 
 
 def _check_choice(offer_id: str, choice: DishChoice, items: Sequence[MenuItem]) -> None:

@@ -108,14 +108,14 @@ def void(cause: VoidCause = VoidCause.DINER, by: Actor = TERMINAL, reason: str =
     return VoidCheckout(**said("void", NOON_MS + 20_000, by), cause=cause, reason=reason)
 
 
-def correct(item_id: int, dish_id: str, by: Actor = CASHIER, reason: str = "") -> CorrectDish:
+def correct(item_id: int, dish_id: str, by: Actor = CASHIER, reason: str = "", pieces: int = 1) -> CorrectDish:
     """A correction by the cashier."""
-    return CorrectDish(**said("correct", by=by), item_id=item_id, dish_id=dish_id, reason=reason)
+    return CorrectDish(**said("correct", by=by), item_id=item_id, dish_id=dish_id, reason=reason, pieces=pieces)
 
 
-def add(dish_id: str, by: Actor = TERMINAL) -> AddDish:
+def add(dish_id: str, by: Actor = TERMINAL, pieces: int = 1) -> AddDish:
     """An addition by the diner at the terminal."""
-    return AddDish(**said("add", by=by), dish_id=dish_id)
+    return AddDish(**said("add", by=by), dish_id=dish_id, pieces=pieces)
 
 
 def remove(item_id: int, by: Actor = CASHIER) -> RemoveDish:

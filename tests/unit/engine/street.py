@@ -135,7 +135,12 @@ class Street:
     # --- a visit ------------------------------------------------------------------------------------------------
 
     def scan(
-        self, checkout_id: str, *sightings: DishSighting, canteen_id: str = "lanxi", at_ms: int = NOON_MS
+        self,
+        checkout_id: str,
+        *sightings: DishSighting,
+        canteen_id: str = "lanxi",
+        at_ms: int = NOON_MS,
+        menu_version: int = 1,
     ) -> dict[str, Any]:
         """Put a tray on lane 1 of a canteen."""
         return self.do(
@@ -146,7 +151,7 @@ class Street:
                 lane_id=f"{canteen_id}-1",
                 placed_at_ms=at_ms - 900,
                 source=ReadingSource.SERVER,
-                menu_version=1,
+                menu_version=menu_version,
                 reading=reading(*sightings),
             )
         )

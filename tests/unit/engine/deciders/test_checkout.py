@@ -7,16 +7,41 @@ from engine.deciders.checkout import (
     CHECKOUT,
     MAX_FACE_PAYMENT_FEN,
     MAX_REASON_CHARACTERS,
+    CheckoutState,
     Diner,
     Held,
     Scanned,
     Settled,
     Voided,
+    decide_addition,
+    decide_correction,
     decide_payment,
+    decide_scan,
 )
 from engine.domain.actor import Actor, Role
-from engine.domain.bill import Bill, FunderShare, ItemStatus, ServiceSplit, Tender
-from engine.domain.commands import AddDish, Command, PayByCard, PayByCash, PayByFace, PayByQr, PayByWallet, PayCheckout
+from engine.domain.bill import (
+    AppliedOffer,
+    Bill,
+    FunderShare,
+    ItemStatus,
+    OfferedLine,
+    OfferKind,
+    ScannedItem,
+    ServiceSplit,
+    Tender,
+)
+from engine.domain.commands import (
+    AddDish,
+    Command,
+    CorrectDish,
+    PayByCard,
+    PayByCash,
+    PayByFace,
+    PayByQr,
+    PayByWallet,
+    PayCheckout,
+    ScanTray,
+)
 from engine.domain.errors import (
     AlreadyPaidError,
     CheckoutHeldError,
@@ -41,6 +66,7 @@ from engine.domain.events import (
     DishRemoved,
     Event,
     FacePaid,
+    OfferApplied,
     PaymentRefunded,
     SubsidyApplied,
     TrayRemoved,
@@ -49,10 +75,12 @@ from engine.domain.events import (
 )
 from engine.domain.resident import CredentialKind
 from engine.policies.benefits import compute_bill
+from engine.policies.pricing import price_reading
 from tests.unit.engine.examples import (
     ADMIN,
     CASHIER,
     DINER,
+    MENU,
     NOON_MS,
     POLICY,
     SITE,
@@ -242,6 +270,73 @@ def test_an_added_dish_does_not_free_a_held_bill() -> None:
     assert isinstance(after(*HELD, add("mifan")), Held)
 
 
+BY_PIECE = {**MENU, "mantou": replace(MENU["mifan"], dish_id="mantou", sold_by_piece=True)}
+TWO_BUNS_IN_A_WELL = (scan(sighting("mantou"), sighting("paigu")),)
+
+
+def with_buns(*commands: Command) -> CheckoutState:
+    """The state after commands on a menu that sells buns by the piece."""
+    state: CheckoutState = CHECKOUT.initial
+    for command in commands:
+        match command:
+            case ScanTray():
+                items = price_reading(command.reading, BY_PIECE, POLICY)
+                events = decide_scan(state, command, site=SITE, menu_version=1, acceptance_policy="p", items=items)
+            case CorrectDish():
+                events = decide_correction(state, command, BY_PIECE)
+            case AddDish():
+                events = decide_addition(state, command, BY_PIECE)
+            case _:
+                events = decide(state, command)
+        state = fold(CHECKOUT, events, state)
+    return state
+
+
+def test_pieces_that_a_person_counts_become_items_of_their_own() -> None:
+    state = with_buns(*TWO_BUNS_IN_A_WELL, correct(1, "mantou", pieces=3), add("mantou", pieces=2))
+
+    assert isinstance(state, Scanned)
+    assert [(item.item_id, item.dish_id, item.price_fen) for item in state.items] == [
+        (1, "mantou", 100),
+        (2, "paigu", 1000),
+        (3, "mantou", 100),
+        (4, "mantou", 100),
+        (5, "mantou", 100),
+        (6, "mantou", 100),
+    ]
+    assert state.next_item_id == 7
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        correct(1, "mantou", pieces=0),
+        correct(1, "mantou", pieces=11),
+        correct(1, "paigu", pieces=2),
+        add("mantou", pieces=0),
+        add("mantou", pieces=11),
+        add("paigu", pieces=2),
+    ],
+)
+def test_only_a_dish_sold_by_the_piece_is_counted_in_pieces_and_ten_at_most(command: Command) -> None:
+    with pytest.raises(InvalidValueError):
+        with_buns(*TWO_BUNS_IN_A_WELL, command)
+
+
+def test_pieces_do_not_fill_a_bill_beyond_thirty_items() -> None:
+    full = (*TWO_BUNS_IN_A_WELL, add("mantou", pieces=10), add("mantou", pieces=10), add("mantou", pieces=7))
+    assert len(items_of(with_buns(*full, correct(1, "mantou", pieces=2)))) == 30
+    with pytest.raises(InvalidValueError, match="at most 30 items"):
+        with_buns(*full, correct(1, "mantou", pieces=3))
+    with pytest.raises(InvalidValueError, match="at most 30 items"):
+        with_buns(*full, add("mantou", pieces=2))
+
+
+def items_of(state: CheckoutState) -> tuple[ScannedItem, ...]:
+    assert isinstance(state, Scanned)
+    return state.items
+
+
 def test_a_bill_holds_thirty_items() -> None:
     full = after(*READY, *(add("mifan") for _ in range(27)))
 
@@ -342,6 +437,27 @@ def test_a_discount_and_a_subsidy_are_recorded_in_the_order_in_which_they_applie
     events = decide_payment(session, pay(PayByCard, 1060), bill=bill)
 
     assert [type(event) for event in events] == [DiscountApplied, SubsidyApplied, CardPaid]
+
+
+def test_offers_are_recorded_before_the_benefits_and_stay_with_the_paid_bill() -> None:
+    session = after(*IDENTIFIED)
+    assert isinstance(session, Scanned)
+    soup_free = AppliedOffer(
+        offer_id="soup",
+        menu_version=1,
+        kind=OfferKind.INCLUSION,
+        title_zh="含汤",
+        title_en="Soup included",
+        lines=(OfferedLine(item_id=3, list_fen=200, price_fen=0),),
+    )
+    bill = compute_bill(session.priced_lines((soup_free,)), [percent_off(1500)], occasion(), facts(), ())
+    assert [line.gross_fen for line in bill.lines] == [1000, 400, 0]
+
+    events = decide_payment(session, pay(PayByCard, 1190), bill=bill, offers=(soup_free,))
+
+    assert [type(event) for event in events] == [OfferApplied, DiscountApplied, CardPaid]
+    settled = fold(CHECKOUT, events, session)
+    assert (settled.offers, settled.bill) == ((soup_free,), bill)
 
 
 def test_cash_gives_change_and_never_less_than_is_due() -> None:

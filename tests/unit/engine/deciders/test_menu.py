@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,49 @@ def test_every_dish_without_a_price_is_named() -> None:
     given(MENU).when(lambda s: decide_publication(s, command, profile())).then_refused(
         DishWithoutPriceError, dishes=["a", "b"]
     )
+
+
+RICE_WITH_SOUP = Inclusion(
+    offer_id="soup",
+    title_zh="饭含汤",
+    title_en="Soup comes with rice",
+    mains=DishChoice(dish_ids=("rice",)),
+    included=DishChoice(dish_ids=("soup",)),
+)
+BOTH = SetMeal(
+    offer_id="both",
+    title_zh="套餐",
+    title_en="Both",
+    price_fen=150,
+    slots=(SetSlot(dishes=DishChoice(dish_ids=("rice", "soup")), count=2),),
+)
+
+
+def test_another_offer_on_the_same_dishes_is_another_version_of_the_menu() -> None:
+    dishes = (dish("rice"), dish("soup"))
+    plain = given(MENU, published(1, *dishes))
+    (event,) = plain.when(
+        lambda s: decide_publication(s, publish(*dishes, set_meals=(BOTH,), inclusions=(RICE_WITH_SOUP,)), profile())
+    ).then_types(MenuPublished)
+    assert (event.version, event.set_meals, event.inclusions) == (2, (BOTH,), (RICE_WITH_SOUP,))
+
+    state = given(MENU, event).state
+    assert (state.set_meals, state.inclusions) == ((BOTH,), (RICE_WITH_SOUP,))
+    again = publish(*dishes, set_meals=(BOTH,), inclusions=(RICE_WITH_SOUP,))
+    assert decide_publication(state, again, profile()) == ()
+    assert [event.version for event in decide_publication(state, publish(*dishes), profile())] == [3]
+
+
+@pytest.mark.parametrize(
+    ("command", "details"),
+    [
+        (publish(dish("rice"), inclusions=(RICE_WITH_SOUP,)), {"offer_id": "soup"}),
+        (publish(dish("rice"), dish("soup", 50), set_meals=(replace(BOTH, price_fen=200),)), {"offer_id": "both"}),
+        (publish(dish("rice"), replace(dish("large"), size_of="bun")), {"dish_id": "large"}),
+    ],
+)
+def test_offers_and_sizes_that_do_not_fit_their_menu_refuse_it(command: PublishMenu, details: dict[str, str]) -> None:
+    given(MENU).when(lambda s: decide_publication(s, command, profile())).then_refused(InvalidValueError, **details)
 
 
 def test_a_reading_is_taken_with_the_menu_in_force_only() -> None:

@@ -37,6 +37,7 @@ from engine.domain.events import (
     EntitlementUsed,
     Event,
     FacePaid,
+    OfferApplied,
     PaymentRefunded,
     QrPaid,
     SubsidyApplied,
@@ -48,12 +49,14 @@ from engine.domain.events import (
     WalletRefunded,
     WalletToppedUp,
 )
+from engine.domain.menu import DishChoice, Inclusion, SetMeal, SetSlot
 from engine.domain.resident import CredentialKind
 from tests.unit.engine.examples import (
     ADMIN,
     CASHIER,
     DAY,
     HOUR_MS,
+    MENU,
     NOON_MS,
     facts,
     fixed,
@@ -512,6 +515,141 @@ def test_the_items_of_an_answer_show_look_alikes_with_names_and_prices(street: S
         ("bocai", "dish bocai", 400),
     ]
     assert item["box"] == {"left_px": 0, "top_px": 0, "right_px": 100, "bottom_px": 100}
+
+
+SET_MEAL = SetMeal(
+    offer_id="yi-hun-yi-su",
+    title_zh="一荤一素套餐",
+    title_en="One meat, one vegetable",
+    price_fen=1300,
+    slots=(
+        SetSlot(dishes=DishChoice(dish_ids=("paigu", "yu"))),
+        SetSlot(dishes=DishChoice(dish_ids=("bocai", "doufu"))),
+    ),
+)
+RICE_INCLUDED = Inclusion(
+    offer_id="han-fan",
+    title_zh="荤菜含米饭",
+    title_en="Rice comes with meat",
+    mains=DishChoice(dish_ids=("paigu", "yu")),
+    included=DishChoice(dish_ids=("mifan",)),
+)
+RIBS_RICE_SPINACH = (sighting("paigu"), sighting("mifan"), sighting("bocai"))
+"""On their own 15.00; with the offers 13.00."""
+
+
+def with_offers(street: Street) -> Street:
+    """Publish the lunch of one canteen again, with a set meal and rice included."""
+    street.do(
+        commands.PublishMenu(
+            **street.said(ADMIN),
+            canteen_id="lanxi",
+            business_day=DAY,
+            meal_period="lunch",
+            items=tuple(MENU.values()),
+            set_meals=(SET_MEAL,),
+            inclusions=(RICE_INCLUDED,),
+        )
+    )
+    return street
+
+
+def test_a_bill_says_which_dishes_make_a_set_meal_and_which_are_included(street: Street) -> None:
+    answer = with_offers(street).scan("c-1", *RIBS_RICE_SPINACH, menu_version=2)
+
+    assert [(item["price_fen"], item["list_price_fen"], item["offer_id"]) for item in answer["items"]] == [
+        (929, 1000, "yi-hun-yi-su"),
+        (0, 100, "han-fan"),
+        (371, 400, "yi-hun-yi-su"),
+    ]
+    assert (answer["gross_fen"], answer["due_fen"]) == (1300, 1300)
+    assert answer["offers"] == [
+        {
+            "offer_id": "yi-hun-yi-su",
+            "kind": "set_meal",
+            "title_zh": "一荤一素套餐",
+            "title_en": "One meat, one vegetable",
+            "item_ids": [1, 3],
+            "list_fen": 1400,
+            "price_fen": 1300,
+            "off_fen": 100,
+        },
+        {
+            "offer_id": "han-fan",
+            "kind": "inclusion",
+            "title_zh": "荤菜含米饭",
+            "title_en": "Rice comes with meat",
+            "item_ids": [2],
+            "list_fen": 100,
+            "price_fen": 0,
+            "off_fen": 100,
+        },
+    ]
+
+
+def test_a_correction_evaluates_the_offers_again(street: Street) -> None:
+    with_offers(street).scan("c-1", unsure("bocai", "tang"), sighting("mifan"), sighting("paigu"), menu_version=2)
+
+    corrected = street.do(commands.CorrectDish(**street.said(CASHIER), checkout_id="c-1", item_id=1, dish_id="tang"))
+    assert ([offer["offer_id"] for offer in corrected["offers"]], corrected["gross_fen"]) == (["han-fan"], 1200)
+    added = street.do(commands.AddDish(**street.said(), checkout_id="c-1", dish_id="doufu"))
+    assert [offer["offer_id"] for offer in added["offers"]] == ["yi-hun-yi-su", "han-fan"]
+    assert added["gross_fen"] == 200 + 1300
+    removed = street.do(commands.RemoveDish(**street.said(CASHIER), checkout_id="c-1", item_id=3, reason="not taken"))
+    assert (removed["offers"], removed["gross_fen"]) == ([], 200 + 100 + 350)
+
+
+def test_a_threshold_is_tested_on_the_price_under_the_offers(street: Street) -> None:
+    """15.00 dish by dish would reach 满15减3; the 13.00 of the offers do not."""
+    street.publish(spend_15_save_3())
+    street.register(facts())
+    street.scan("c-dinner", *RIBS_RICE_SPINACH)
+    assert street.identify("c-dinner", street.card())["due_fen"] == 1200
+    street.void("c-dinner")
+
+    with_offers(street).scan("c-1", *RIBS_RICE_SPINACH, menu_version=2)
+
+    assert street.identify("c-1", street.card())["due_fen"] == 1300
+
+
+def test_a_paid_bill_keeps_the_offers_it_was_paid_with_when_the_menu_changes(street: Street) -> None:
+    with_offers(street).scan("c-1", *RIBS_RICE_SPINACH, menu_version=2)
+    paid = street.pay(commands.PayByCard, "c-1", 1300)
+    assert street.events("checkout-c-1") == [TrayScanned, OfferApplied, OfferApplied, CardPaid]
+
+    street.do(
+        commands.PublishMenu(
+            **street.said(ADMIN),
+            canteen_id="lanxi",
+            business_day=DAY,
+            meal_period="lunch",
+            items=tuple(MENU.values()),
+        )
+    )
+    later = describe_checkout("c-1", street.states, lambda states, session: quote(states, street.vault, session))
+
+    assert (later["offers"], later["items"], later["gross_fen"]) == (paid["offers"], paid["items"], 1300)
+
+
+def test_a_payment_of_the_amount_before_the_offers_changed_is_refused(street: Street) -> None:
+    street.scan("c-1", *RIBS_RICE_SPINACH)
+    with_offers(street)
+
+    with pytest.raises(WrongAmountError) as caught:
+        street.pay(commands.PayByCard, "c-1", 1500)
+    assert caught.value.details == {"due_fen": 1300}
+
+
+def test_items_of_a_set_meal_and_included_ones_are_given_back_one_by_one(street: Street) -> None:
+    with_offers(street).scan("c-1", *RIBS_RICE_SPINACH, menu_version=2)
+    street.pay(commands.PayByCard, "c-1", 1300)
+
+    rice = street.refund("c-1", 2)
+    assert (rice["status"], rice["refunded_fen"]) == ("paid", 0)
+    spinach = street.refund("c-1", 3)
+    assert (spinach["status"], spinach["refunded_fen"]) == ("paid", 371)
+    ribs = street.refund("c-1", 1)
+    assert (ribs["status"], ribs["refunded_fen"]) == ("refunded", 1300)
 
 
 def test_a_voided_session_owes_nothing_and_takes_no_payment(street: Street) -> None:
