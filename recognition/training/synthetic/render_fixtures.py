@@ -75,8 +75,7 @@ def _render_photo(job: _Job) -> Label:
         "canteen": job.canteen.canteen_id,
         "width": photograph.image.width,
         "height": photograph.image.height,
-        "dish": portion.dish_id,
-        "box": list(portion.box),
+        "dishes": [{"dish": portion.dish_id, "box": list(portion.box)}],
     }
 
 

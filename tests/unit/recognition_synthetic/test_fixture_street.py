@@ -85,7 +85,9 @@ def test_every_dish_sold_has_three_enrolment_photographs_and_a_box_inside_each()
     for label in labels:
         with Image.open(FIXTURES / "photos" / label["file"]) as image:
             assert image.size == (label["width"], label["height"])
-        left, top, right, bottom = label["box"]
+        [dish] = label["dishes"]
+        assert dish["dish"] == label["file"].split("/")[1]
+        left, top, right, bottom = dish["box"]
         assert 0 <= left < right <= label["width"]
         assert 0 <= top < bottom <= label["height"]
 
