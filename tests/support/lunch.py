@@ -1,6 +1,6 @@
 """Makes valid tray sessions with the real deciders and rules, for tests and benchmarks of read models."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from random import Random
 
@@ -29,10 +29,11 @@ from engine.domain.commands import (
 )
 from engine.domain.events import Event, PaymentRefunded, ReadingSource, TopUpSource, VoidCause
 from engine.domain.ids import checkout_stream, entitlement_stream, wallet_stream
-from engine.domain.menu import MenuItem
+from engine.domain.menu import DishChoice, Inclusion, Menu, MenuItem, SetMeal, SetSlot
 from engine.domain.reading import Box, Candidate, ModelRef, ReadingTimings, TrayReading
 from engine.domain.resident import CredentialKind
 from engine.policies.benefits import Occasion, apply_rules, assemble_bill, remaining_bill
+from engine.policies.offers import apply_offers
 
 STAFF = Actor(role=Role.CASHIER, actor_id="cashier-1")
 TERMINAL = Actor(role=Role.TERMINAL, actor_id="terminal-1")
@@ -51,6 +52,29 @@ PRICES_FEN = {
     "tang": 200,
 }
 MENU = {dish: MenuItem(dish_id=dish, name_zh=dish, name_en=dish, price_fen=price) for dish, price in PRICES_FEN.items()}
+WITHOUT_OFFERS = Menu(version=3, items=tuple(MENU.values()), by_dish=MENU)
+WITH_OFFERS = replace(
+    WITHOUT_OFFERS,
+    set_meals=(
+        SetMeal(
+            offer_id="yu-qingcai",
+            title_zh="鱼套餐",
+            title_en="Fish and greens",
+            price_fen=1999,
+            slots=(SetSlot(dishes=DishChoice(dish_ids=("yu",))), SetSlot(dishes=DishChoice(dish_ids=("qingcai",)))),
+        ),
+    ),
+    inclusions=(
+        Inclusion(
+            offer_id="han-fan",
+            title_zh="含米饭",
+            title_en="Rice included",
+            mains=DishChoice(dish_ids=("hongshaorou", "yu")),
+            included=DishChoice(dish_ids=("mifan",)),
+        ),
+    ),
+)
+"""The same dishes; rice comes free with pork and fish, fish with greens is a set meal."""
 
 DISCOUNT = BenefitRule(
     rule_id="elder-85",
@@ -98,6 +122,7 @@ class Lunch:
 
     canteen_id: str = "caoyang-1"
     business_day: str = DAY
+    menu: Menu = WITHOUT_OFFERS
     now_ms: int = NOON_MS
     groups: list[Group] = field(default_factory=list)
     checkouts: dict[str, sessions.CheckoutState] = field(default_factory=dict)
@@ -190,7 +215,8 @@ class Lunch:
         """Pay the whole bill, with benefits if the diner is known."""
         state = sessions.require_payable(self._checkout(checkout_id))
         resident_id = state.diner.resident_id if state.diner else ""
-        lines = state.priced_lines()
+        offers = apply_offers(state.items, self.menu)
+        lines = state.priced_lines(offers)
         occasion = Occasion(
             canteen_id=self.canteen_id,
             street="caoyang",
@@ -220,7 +246,7 @@ class Lunch:
             case Tender.CASH:
                 command = PayByCash(**said, received_fen=bill.own_fen + 500)
         events = sessions.decide_payment(
-            state, command, bill=bill, face_consent_id="consent", payer_resident_id=resident_id
+            state, command, bill=bill, offers=offers, face_consent_id="consent", payer_resident_id=resident_id
         )
         charged: tuple[Event, ...] = ()
         if tender in {Tender.FACE, Tender.WALLET}:

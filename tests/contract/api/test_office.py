@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.routes import examples
 from tests.support.served_canteen import (
     CANTEEN,
     FIXTURES,
@@ -41,7 +42,42 @@ def test_a_menu_is_published_in_versions_and_read_back(served: ServedCanteen) ->
     fewer = served.request("PUT", path, role="manager", json={"items": menu_items()[:5]})
     assert (first.json()["version"], fewer.json()["version"]) == (1, 2)
     menu = served.get(path, role="terminal").json()
-    assert (menu["version"], menu["items"]) == (2, menu_items()[:5])
+    told = [{**item, "size_of": "", "from_area_bps": 0, "sold_by_piece": False} for item in menu_items()[:5]]
+    assert (menu["version"], menu["items"], menu["set_meals"], menu["inclusions"]) == (2, told, [], [])
+
+
+def test_a_menu_with_sizes_and_offers_is_read_back_as_it_was_sent(served: ServedCanteen) -> None:
+    path = f"/v1/canteens/{CANTEEN}/menus/2026-11-26/lunch"
+    large = {
+        "dish_id": "mifan-da",
+        "name_zh": "白米饭（大碗）",
+        "name_en": "Steamed rice, large bowl",
+        "price_fen": 200,
+        "category": "staple",
+        "size_of": "mifan",
+        "from_area_bps": 800,
+        "sold_by_piece": False,
+    }
+    sent = {**examples.MENU, "items": [*menu_items(), large]}
+    assert served.request("PUT", path, role="manager", json=sent).json()["version"] == 1
+    menu = served.get(path, role="terminal").json()
+    assert (menu["items"][-1], menu["set_meals"], menu["inclusions"]) == (
+        large,
+        examples.SET_MEALS,
+        examples.INCLUSIONS,
+    )
+    assert served.request("PUT", path, role="manager", json=sent).json()["changed"] is False
+
+
+def test_an_offer_that_does_not_fit_its_menu_is_refused_by_its_id(served: ServedCanteen) -> None:
+    path = f"/v1/canteens/{CANTEEN}/menus/2026-11-27/lunch"
+    (set_meal,) = examples.SET_MEALS
+    dear = {"items": menu_items(), "set_meals": [{**set_meal, "price_fen": 9900}]}
+    refused = served.request("PUT", path, role="manager", json=dear)
+    assert (code_of(refused), refused.json()["details"]) == ("invalid_value", {"offer_id": "taocan"})
+    unknown = {"items": menu_items(), "set_meals": [{**set_meal, "prise_fen": 1}]}
+    assert code_of(served.request("PUT", path, role="manager", json=unknown)) == "body_invalid"
+    assert code_of(served.get(path)) == "not_found"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from projections.rows import Rows
 from projections.runner import ProjectionRunner
 from projections.subsidy_ledger import SubsidyLedgerView
 from projections.verification import verify
-from tests.support.lunch import PRICES_FEN, Group, Lunch, portions
+from tests.support.lunch import PRICES_FEN, WITH_OFFERS, WITHOUT_OFFERS, Group, Lunch, portions
 from tests.support.memory_log import MemoryLog
 from tests.support.postgres import PostgresServer
 from tests.support.read_models import stored_rows
@@ -67,7 +67,7 @@ def empty_postgres(database_url: str) -> Iterator[Engine]:
 @st.composite
 def lunches(draw: st.DrawFn) -> list[Group]:
     """Try steps in any order; those that the rules refuse do not happen."""
-    lunch = Lunch()
+    lunch = Lunch(menu=draw(st.sampled_from([WITHOUT_OFFERS, WITH_OFFERS])))
     for checkout_id, (what, *arguments), later_ms in draw(st.lists(steps, min_size=1, max_size=60)):
         lunch.now_ms += later_ms
         try:

@@ -18,7 +18,7 @@ from projections.checkout_totals import (
     Selection,
 )
 from projections.runner import ProjectionRunner
-from tests.support.lunch import Group, Lunch, portions
+from tests.support.lunch import WITH_OFFERS, Group, Lunch, portions
 from tests.support.memory_log import MemoryLog
 
 
@@ -117,6 +117,30 @@ def test_a_whole_refund_leaves_nothing(read_models: Engine) -> None:
     assert bill.status is BillStatus.REFUNDED
     assert (bill.refunded_gross_fen, bill.refunded_own_fen) == (bill.gross_fen, bill.own_fen)
     assert bill.refunded_items == bill.items == 2
+
+
+def test_included_dishes_are_sold_and_given_back_like_any_other_at_no_price(read_models: Engine) -> None:
+    lunch = Lunch(menu=WITH_OFFERS)
+    lunch.scan("a", portions("hongshaorou", "mifan", "mifan"))
+    lunch.pay("a")
+    lunch.scan("b", portions("yu", "qingcai", "mifan"))
+    lunch.identify("b", "resident-1")
+    lunch.pay("b")
+    lunch.refund("b", 3)
+    view = shown(read_models, lunch)
+    (row,) = view.totals()
+    assert (row.items, row.gross_fen) == (6, 1250 + 100 + 1999)
+    assert (row.refunds, row.refunded_items, row.refunded_own_fen) == (1, 1, 0)
+    dishes = {row.values[0]: row for row in view.totals([Dimension.DISH])}
+    assert {dish: (row.items, row.refunded_items, row.gross_fen) for dish, row in dishes.items()} == {
+        "hongshaorou": (1, 0, 1250),
+        "mifan": (3, 1, 100),
+        "yu": (1, 0, 1640),
+        "qingcai": (1, 0, 359),
+    }
+    bill = view.bill("b")
+    assert bill is not None
+    assert (bill.items, bill.refunded_items, bill.status) == (3, 1, BillStatus.PARTLY_REFUNDED)
 
 
 def test_voids_are_counted_without_a_tender(read_models: Engine) -> None:
