@@ -332,6 +332,10 @@ def evaluate(
     gallery_images: Annotated[
         Path | None, typer.Option(help="The folder of the gallery's files; default beside it.", show_default=False)
     ] = None,
+    as_staff: Annotated[
+        bool,
+        typer.Option("--as-staff", help="Enrol of the gallery's photographs what `enrol-dish` would, not the boxes."),
+    ] = False,
     leave_out: Annotated[
         str | None,
         typer.Option(
@@ -382,6 +386,7 @@ def evaluate(
         images=images,
         enrol=enrol,
         gallery_images=gallery_images,
+        as_staff=as_staff,
         leave_out=leave_out,
         photos_per_dish=photos_per_dish,
         menu=tuple(filter(None, menu.split(","))),

@@ -44,14 +44,16 @@ class Question:
     """What to measure.
 
     `enrol` is None for detector figures only, `trays`, or a file of labels; `gallery_images` the folder of that
-    file's photographs. `menus` is a file of priced menus, of which those of `meal_period` count. `robustness_photos`
-    is how many photographs are distorted, 0 for none; `curves` where the picture of that goes.
+    file's photographs, of which `as_staff` takes the portion that enrolling finds by itself. `menus` is a file of
+    priced menus, of which those of `meal_period` count. `robustness_photos` is how many photographs are distorted, 0
+    for none; `curves` where the picture of that goes.
     """
 
     labels: Path
     images: Path
     enrol: str | None
     gallery_images: Path | None
+    as_staff: bool
     leave_out: str | None
     photos_per_dish: int | None
     menu: tuple[str, ...]
@@ -127,6 +129,8 @@ def _check(question: Question) -> None:
         )
     if question.leave_out and question.enrol != FROM_TRAYS:
         raise SettingsError("--leave-out goes with --enrol trays: a gallery of its own has no meals to leave out.")
+    if question.as_staff and question.enrol in (None, FROM_TRAYS):
+        raise SettingsError("--as-staff goes with --enrol GALLERY.json: photographs of one dish each.")
     if question.menu and question.menus:
         raise SettingsError("Give the menu either with --menu or with --menus.")
     if bool(question.menus) != bool(question.meal_period):
@@ -143,7 +147,7 @@ def _enrolled(
         gallery = Path(question.enrol or "")
         photos = by_canteen(read_labels(gallery), sold.canteens)
         images, leave_out = question.gallery_images or gallery.parent, LeaveOut.NOTHING
-    enrolment = Enrolment(leave_out=leave_out, photos_per_dish=at_most, menus=sold.menus)
+    enrolment = Enrolment(leave_out=leave_out, photos_per_dish=at_most, menus=sold.menus, as_staff=question.as_staff)
     with bar("登记菜品 · enrolling the dishes") as told:
         return enrol_all(reader, photos, images, enrolment, told)
 

@@ -31,12 +31,14 @@ class Enrolment:
     """What a tray may be compared with.
 
     `photos_per_dish` is the most photographs of a dish that are enrolled, None for every labelled portion; `menus`
-    the dish ids that each canteen sells, None for all that are enrolled.
+    the dish ids that each canteen sells, None for all that are enrolled; `as_staff` takes of each photograph the
+    portion that enrolling finds by itself, not the labelled box.
     """
 
     leave_out: LeaveOut
     photos_per_dish: int | None = None
     menus: Mapping[str, Collection[str]] | None = None
+    as_staff: bool = False
 
 
 class EnrolledDishes:

@@ -29,7 +29,7 @@ from recognition.evaluation.figures import (
     measure_portions,
     measure_trays,
 )
-from recognition.evaluation.seeing import SeenPhoto, SittingPhoto, enrol_places, see
+from recognition.evaluation.seeing import SeenPhoto, SittingPhoto, enrol_as_staff, enrol_places, see
 from recognition.evaluation.shares import Share
 from recognition.evaluation.trays import COUNTED_FROM_BPS, JudgedTray, judge_tray
 from recognition.gallery import Gallery
@@ -102,9 +102,10 @@ def enrol_all(
     places = places_to_enrol(photos, enrolment.leave_out, enrolment.photos_per_dish)
     wanted = frozenset(place.exemplar_id for place in places)
     vectors: dict[str, NDArray[np.float32]] = {}
+    enrol = enrol_as_staff if enrolment.as_staff else enrol_places
     for done, photo in enumerate(photos):
         told(done, len(photos))
-        vectors |= enrol_places(reader, photo, images, wanted)
+        vectors |= enrol(reader, photo, images, wanted)
     told(len(photos), len(photos))
     return EnrolledDishes(reader.embedder_sha256, places, vectors, enrolment)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.domain.errors import LabelsInvalidError, PhotoUnusableError, RecognitionError
+from engine.domain.errors import EnrolmentError, LabelsInvalidError, PhotoUnusableError, RecognitionError
 from engine.domain.reading import Box
 from recognition.evaluation.matching import area_px2, touches_a_label
 from recognition.frame import Frame, decode_photo
@@ -216,6 +216,33 @@ def enrol_places(
         for place, portion in enumerate(labelled)
         if (exemplar_id := _exemplar_id(photo.label, place)) in wanted
     }
+
+
+def enrol_as_staff(
+    reader: TrayReader, photo: SittingPhoto, images: Path, wanted: frozenset[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Return what enrolling a photograph of one dish keeps of it, with the portion that enrolling itself finds.
+
+    Args:
+        wanted: exemplar ids.
+    Raises:
+        LabelsInvalidError: the photograph cannot be used, or not exactly one portion is labelled on it.
+    """
+    exemplar_id = _exemplar_id(photo.label, 0)
+    if exemplar_id not in wanted:
+        return {}
+    if len(photo.label.portions) != 1:
+        raise LabelsInvalidError(
+            f"{photo.label.file} shows {len(photo.label.portions)} labelled portions. As staff enrol them, "
+            "photographs show one dish each; leave --as-staff out.",
+            file=photo.label.file,
+        )
+    open_frame(photo.label, images)
+    try:
+        [enrolled] = reader.enrol([(images / photo.label.file).read_bytes()])
+    except EnrolmentError as error:
+        raise LabelsInvalidError(f"{photo.label.file}: {error.message}", file=photo.label.file) from error
+    return {exemplar_id: enrolled.vectors}
 
 
 def _exemplar_id(label: LabelledPhoto, place: int) -> str:
