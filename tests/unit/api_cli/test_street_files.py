@@ -6,6 +6,8 @@ import pytest
 
 from api.street_files import read_canteens, read_dishes, read_menus, read_street
 from engine.domain.errors import SettingsError
+from engine.policies.offers import check_offers
+from engine.policies.sizes import check_sizes
 
 STREET = Path(__file__).parents[3] / "fixtures" / "street"
 STREET_TOML = (STREET / "street.toml").read_text(encoding="utf-8")
@@ -40,6 +42,21 @@ def test_the_fixture_street_is_read_whole() -> None:
     assert (prices["mifan"], prices["hongshaorou"]) == (100, 1000)
     assert street.dishes["mifan"].name_zh == "白米饭"
     assert len(street.menus) == 12
+
+
+def test_every_menu_of_the_fixture_street_may_be_published_and_shows_each_kind_of_offer() -> None:
+    menus = read_street(STREET).menus
+    for content in menus.values():
+        check_sizes(content.items)
+        check_offers(content)
+    assert [meal.title_zh for meal in menus["meiling", "lunch"].set_meals] == ["一荤两素套餐"]
+    assert [inclusion.title_zh for inclusion in menus["zaoyang", "lunch"].inclusions] == ["荤菜含一碗米饭"]
+    rice, large = menus["huaxi", "lunch"].items[:2]
+    assert (large.size_of, large.category, large.price_fen, large.from_area_bps) == ("mifan", "staple", 200, 800)
+    assert (rice.size_of, rice.price_fen, rice.from_area_bps) == ("", 100, 0)
+    eggs = [item for content in menus.values() for item in content.items if item.dish_id == "ludan"]
+    assert eggs
+    assert all(egg.sold_by_piece for egg in eggs)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +96,73 @@ def test_menus_refuse_what_they_do_not_know(tmp_path: Path) -> None:
     refused(file, menu('{ dish_id = "mifan", price_fen = 1.5 }'), "price_fen")
     refused(file, menu('{ dish_id = "unheard-of", price_fen = 100 }'), "unheard-of")
     refused(file, menu('{ dish_id = "mifan", price_fen = 1 }') * 2, "stands twice")
+
+
+SET_MEAL = """
+[[menus.set_meals]]
+offer_id = "both"
+title_zh = "套餐"
+title_en = "Set"
+price_fen = 500
+slots = [{ dish_ids = ["mifan"] }, { categories = ["soup"], count = 2 }]
+"""
+INCLUSION = """
+[[menus.inclusions]]
+offer_id = "rice"
+title_zh = "含饭"
+title_en = "Rice included"
+mains = { categories = ["meat"] }
+included = { dish_ids = ["mifan"] }
+"""
+SIZE = '{ dish_id = "mifan-da", name_zh = "大碗", name_en = "Large", price_fen = 200, from_area_bps = 800 }'
+
+
+def test_a_size_is_a_dish_of_its_own_and_offers_are_read_with_their_defaults(tmp_path: Path) -> None:
+    sold = f'{{ dish_id = "mifan", price_fen = 100, sizes = [{SIZE}] }}'
+    (tmp_path / "menus.toml").write_text(menu(sold) + SET_MEAL + INCLUSION, encoding="utf-8")
+
+    content = read_menus(tmp_path / "menus.toml", DISHES)["lanxi", "lunch"]
+
+    assert [(item.dish_id, item.size_of, item.name_zh) for item in content.items] == [
+        ("mifan", "", "白米饭"),
+        ("mifan-da", "mifan", "大碗"),
+    ]
+    (meal,), (inclusion,) = content.set_meals, content.inclusions
+    assert [(slot.dishes.dish_ids, slot.dishes.categories, slot.count) for slot in meal.slots] == [
+        (("mifan",), (), 1),
+        ((), ("soup",), 2),
+    ]
+    assert (inclusion.per_main, inclusion.at_most_per_tray, inclusion.touching) == (1, 0, False)
+
+
+def test_the_example_of_the_readme_is_a_menu_that_may_be_published(tmp_path: Path) -> None:
+    readme = (STREET / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "menus.toml").write_text(readme.split("```toml")[1].split("```")[0], encoding="utf-8")
+
+    content = read_menus(tmp_path / "menus.toml", DISHES)["huaxi", "lunch"]
+
+    check_sizes(content.items)
+    check_offers(content)
+    assert (len(content.items), len(content.set_meals), len(content.inclusions)) == (4, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "wanted"),
+    [
+        (SET_MEAL, "price_fen", "prise_fen", "prise_fen"),
+        (SET_MEAL, "count = 2", 'count = "2"', "count"),
+        (SET_MEAL, "categories", "category", "category"),
+        (SET_MEAL, "slots", "places", "places"),
+        (INCLUSION, "mains", "main", "main"),
+        (INCLUSION, "dish_ids", "dishes", "dishes"),
+        (INCLUSION, "included = ", "touching = 1\nincluded = ", "touching"),
+    ],
+)
+def test_an_offer_with_a_key_that_nobody_knows_is_refused_by_the_key(
+    table: str, old: str, new: str, wanted: str, tmp_path: Path
+) -> None:
+    assert old in table
+    refused(tmp_path / "menus.toml", menu('{ dish_id = "mifan" }') + table.replace(old, new), wanted)
 
 
 def test_a_dish_without_price_is_read_as_free_so_that_publishing_refuses_it(tmp_path: Path) -> None:
