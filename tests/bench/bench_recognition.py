@@ -65,12 +65,11 @@ def prepared(reader: TrayReader, photo: bytes, gallery: Gallery) -> Tray:
 def measure_latency(photos: Sequence[Path]) -> None:
     yolov8n = yolov8n_model()
     print(f"{os.cpu_count()} cores, {ROUNDS} rounds, menu of {MENU_SIZE} dishes x {PHOTOS_PER_DISH} photographs; ms")
-    print(
-        "| threads | decode | detect | embed | match | whole p50 | p95 | least | bare models p50 | least | ratio |",
-        end="",
-    )
-    print(" YOLOv8n-640 p50 | least | whole / YOLOv8n p50 | least |" if yolov8n else "")
-    print("|---|---|---|---|---|---|---|---|---|---|---|" + ("---|---|---|---|" if yolov8n else ""))
+    headings = "threads | decode | detect | embed | match | whole p50 | p95 | least | bare models p50 | least | ratio"
+    if yolov8n is not None:
+        headings += " | YOLOv8n-640 p50 | least | whole / YOLOv8n p50 | least"
+    print(f"| {headings} |")
+    print("|---" * (headings.count("|") + 1) + "|")
     for threads in (1, 2):
         tray = measure_threads(photos, threads, yolov8n)
     print(f"photograph: {tray.size}, {len(tray.photo) // 1024} KiB, {tray.portions} portions")
