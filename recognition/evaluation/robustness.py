@@ -52,44 +52,46 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Condition:
+class Condition:
+    """Something that makes photographs worse, with its steps: what stands on the axis, and what is done."""
+
     title: str
     title_zh: str
     steps: tuple[tuple[str, Distortion], ...]
 
 
 CONDITIONS: Final = (
-    _Condition(
+    Condition(
         title="tray turned, degrees",
         title_zh="餐盘旋转（度）",
         steps=tuple((str(degrees), partial(turned, degrees=degrees)) for degrees in range(0, 360, 30)),
     ),
-    _Condition(
-        title="resolution, long side px",
-        title_zh="分辨率（长边像素）",
+    Condition(
+        title="resolution, long side at most px",
+        title_zh="分辨率（长边至多像素）",
         steps=tuple((str(side), partial(shrunk, long_side_px=side)) for side in (1280, 640, 320)),
     ),
-    _Condition(
+    Condition(
         title="exposure, EV",
         title_zh="曝光（EV）",
         steps=tuple((f"{stops:+d}", partial(exposed, stops_ev=stops)) for stops in (-2, -1, 0, 1, 2)),
     ),
-    _Condition(
+    Condition(
         title="light, cold - to warm +",
         title_zh="灯光（冷 - 暖 +）",
         steps=tuple((f"{warmth:+.1f}", partial(coloured, warmth=warmth)) for warmth in (-1.0, -0.5, 0.0, 0.5, 1.0)),
     ),
-    _Condition(
+    Condition(
         title="motion blur, % of long side",
         title_zh="运动模糊（长边的 %）",
         steps=tuple((f"{share:.1%}", partial(smeared, length_share=share)) for share in (0.0, 0.005, 0.01, 0.02, 0.03)),
     ),
-    _Condition(
+    Condition(
         title="napkin over portion, % of box",
         title_zh="遮挡（每份的 %）",
         steps=tuple((f"{share:.0%}", partial(covered, share=share)) for share in (0.0, 0.1, 0.2, 0.3, 0.4)),
     ),
-    _Condition(
+    Condition(
         title="glare, % of picture",
         title_zh="反光（画面的 %）",
         steps=tuple((f"{share:.0%}", partial(glaring, share=share)) for share in (0.0, 0.05, 0.1, 0.2)),
@@ -103,8 +105,9 @@ def measure_robustness(
     images: Path,
     dishes: EnrolledDishes,
     policy: AcceptancePolicy,
+    conditions: Sequence[Condition] = CONDITIONS,
     *,
-    partly_labelled: bool,
+    partly_labelled: bool = False,
     told: Callable[[int, int], None],
 ) -> tuple[Curve, ...]:
     """Read every photograph under every condition; dishes stay enrolled from photographs as they are.
@@ -115,10 +118,10 @@ def measure_robustness(
     Raises:
         LabelsInvalidError: a photograph cannot be used.
     """
-    whole = len(photos) * sum(len(condition.steps) for condition in CONDITIONS)
+    whole = len(photos) * sum(len(condition.steps) for condition in conditions)
     done = 0
     curves = []
-    for condition in CONDITIONS:
+    for condition in conditions:
         steps = []
         for name, distortion in condition.steps:
             seen = []
