@@ -61,12 +61,12 @@ def _detector(evaluation: Evaluation) -> Table:
 
 def _naming(figures: RecognitionFigures) -> Table:
     title = f"认菜 · dishes named ({figures.dishes_enrolled} dishes, at most {figures.exemplars} exemplars)"
-    table = _table(title, "", "首选 top-1", "前三 top-3")
+    table = _table(title, "", "首选 top-1", "前三 top-3", "整盘首选全对 trays all top-1")
     for name, naming in (
         ("标注框 labelled boxes", figures.naming_on_labels),
         ("检测框 detected boxes", figures.naming_on_detected),
     ):
-        table.add_row(name, share(naming.top1), share(naming.top3))
+        table.add_row(name, share(naming.top1), share(naming.top3), share(naming.whole_trays))
     return table
 
 

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from engine.domain.bill import ItemStatus
 from engine.domain.reading import Candidate, DishSighting
@@ -26,10 +27,14 @@ class DetectorFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamingFigures:
-    """Portions of dishes on the menu whose dish is the first, or among the first three, candidates."""
+    """Portions of dishes on the menu whose dish is the first, or among the first three, candidates.
+
+    `whole_trays` are the trays of which all these portions have the right first candidate.
+    """
 
     top1: Share
     top3: Share
+    whole_trays: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,15 +133,21 @@ def measure_detector(photos: Sequence[SeenPhoto], counted_from_bps: int) -> Dete
 
 def measure_naming(trays: Sequence[JudgedTray], *, detected: bool) -> NamingFigures:
     """Measure first candidates on found portions, or on the labelled boxes themselves."""
-    named = [
-        (tray.truth[place], candidates)
+    by_tray = [
+        [
+            (tray.truth[place], candidates)
+            for place, candidates in (_found_candidates(tray) if detected else enumerate(tray.label_candidates))
+            if tray.truth[place] in tray.menu
+        ]
         for tray in trays
-        for place, candidates in (_found_candidates(tray) if detected else enumerate(tray.label_candidates))
-        if tray.truth[place] in tray.menu
     ]
+    named = list(chain.from_iterable(by_tray))
     return NamingFigures(
         top1=Share.counted(first_of(candidates) == dish_id for dish_id, candidates in named),
         top3=Share.counted(dish_id in {one.dish_id for one in candidates[:3]} for dish_id, candidates in named),
+        whole_trays=Share.counted(
+            all(first_of(candidates) == dish_id for dish_id, candidates in of_tray) for of_tray in by_tray if of_tray
+        ),
     )
 
 

@@ -31,8 +31,9 @@ def test_recall_precision_and_exact_count_follow_the_score_that_boxes_are_counte
 
 
 def test_naming_counts_only_dishes_of_the_menu_and_on_detected_boxes_only_what_was_found() -> None:
-    assert measure_naming(TRAYS, detected=False).top1 == Share(7, 7)
-    detected = measure_naming(TRAYS, detected=True)
+    labelled, detected = (measure_naming(TRAYS, detected=detected) for detected in (False, True))
+    assert (labelled.top1, labelled.whole_trays) == (Share(7, 7), Share(4, 4))
+    assert detected.whole_trays == Share(3, 4)
     assert (detected.top1, detected.top3) == (Share(5, 6), Share(6, 6))
 
 

@@ -24,7 +24,7 @@ def step(condition: str, hits: int, of: int = 10) -> Step:
     return Step(
         condition=condition,
         detector=DetectorFigures(counted_from_bps=4000, recall=share, precision=share, exact_count=share),
-        naming_on_labels=NamingFigures(top1=Share(0, 0), top3=Share(0, 0)),
+        naming_on_labels=NamingFigures(top1=Share(0, 0), top3=Share(0, 0), whole_trays=Share(0, 0)),
         trays=TrayFigures(list_right=Share(0, 0), right=Share(0, 0), silent_error=Share(0, 0), handed_off=Share(0, 0)),
         refused=0,
     )
