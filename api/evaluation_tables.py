@@ -92,16 +92,18 @@ def _trays(figures: RecognitionFigures) -> Table:
 
 def _portions(figures: RecognitionFigures) -> Table:
     table = _table("逐份 · portions", "", "")
-    portions, open_set = figures.portions, figures.open_set
+    portions, open_set, off_menu = figures.portions, figures.open_set, figures.off_menu
     auroc = "-" if open_set.auroc is None else f"{open_set.auroc:.3f}".removeprefix("0")
     for name, value in (
         ("通过 accepted, of those found and enrolled", share(portions.accepted)),
         ("通过却错 wrong among accepted", share(portions.wrong_among_accepted)),
-        ("不在册却通过 accepted although not enrolled", share(portions.strange_accepted)),
+        ("不在册却通过 accepted although not on the menu", share(portions.strange_accepted)),
         ("无标注却通过 accepted without a label", share(portions.unlabelled_accepted)),
-        (f"逐菜下架 each of {open_set.dishes} dishes off the menu: portions", share(open_set.portions_accepted)),
-        ("逐菜下架 the same: whole trays billed", share(open_set.trays_accepted)),
-        ("在册与下架 AUROC of known against taken off", auroc),
+        (f"逐菜陌生 each of {open_set.dishes} dishes made unknown: accepted", share(open_set.portions_accepted)),
+        ("逐菜陌生 the same: whole trays billed", share(open_set.trays_accepted)),
+        ("逐菜下架 enrolled but off the menu: accepted", share(off_menu.portions_accepted)),
+        ("逐菜下架 the same: whole trays billed", share(off_menu.trays_accepted)),
+        ("在册与陌生 AUROC of known against unknown", auroc),
     ):
         table.add_row(name, value)
     return table

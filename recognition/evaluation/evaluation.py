@@ -43,7 +43,10 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecognitionFigures:
-    """Everything that needs a gallery. Trays are split by whether all their dishes could be recognised."""
+    """Everything that needs a gallery. Trays are split by whether all their dishes could be recognised.
+
+    In `open_set` a dish that is taken off is unknown to the canteen, in `off_menu` it is enrolled but not sold now.
+    """
 
     policy_id: str
     dishes_enrolled: int
@@ -55,6 +58,7 @@ class RecognitionFigures:
     all_trays: TrayFigures
     portions: PortionFigures
     open_set: OpenSetFigures
+    off_menu: OpenSetFigures
     amounts: AmountFigures
     dishes: tuple[DishFigures, ...]
     confusions: tuple[Confusion, ...]
@@ -145,7 +149,8 @@ def measure_recognition(
         with_strange_dish=measure_trays([tray for tray in trays if not tray.all_on_menu]),
         all_trays=measure_trays(trays),
         portions=measure_portions(trays),
-        open_set=measure_open_set(trays, galleries, policy),
+        open_set=measure_open_set(trays, galleries, policy, still_enrolled=False),
+        off_menu=measure_open_set(trays, galleries, policy, still_enrolled=True),
         amounts=measure_amounts(trays, prices, prices_told),
         dishes=measure_dishes(trays),
         confusions=measure_confusions(trays),

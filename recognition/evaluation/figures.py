@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 from engine.domain.bill import ItemStatus
-from engine.domain.reading import Candidate, DishSighting
+from engine.domain.reading import Candidate
 from engine.policies.acceptance import AcceptancePolicy
 from recognition.evaluation.matching import pair_boxes
 from recognition.evaluation.seeing import SeenPhoto
 from recognition.evaluation.shares import Share, auroc
 from recognition.evaluation.trays import JudgedTray, Outcome, first_of
 from recognition.gallery import Gallery
+from recognition.tray import sightings_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class NamingFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSetFigures:
-    """Every dish of a tray in turn taken off the menu and out of the gallery.
+    """Every dish of a tray in turn taken off the menu.
 
     `portions_accepted` of its found portions are billed as another dish, `trays_accepted` of its trays are billed
     as a whole without a person; `dishes` is how many dishes were taken off. `auroc` is how often a portion's own
@@ -186,12 +187,13 @@ def measure_portions(trays: Sequence[JudgedTray]) -> PortionFigures:
 
 
 def measure_open_set(
-    trays: Sequence[JudgedTray], galleries: Sequence[Gallery], policy: AcceptancePolicy
+    trays: Sequence[JudgedTray], galleries: Sequence[Gallery], policy: AcceptancePolicy, *, still_enrolled: bool
 ) -> OpenSetFigures:
     """Take every dish of every tray off its menu in turn and count what is billed all the same.
 
     Args:
         galleries: the gallery of each tray.
+        still_enrolled: the canteen knows the dish but does not sell it now; otherwise it leaves the gallery too.
     """
     taken_off: set[tuple[str, str]] = set()
     portions: list[bool] = []
@@ -201,18 +203,13 @@ def measure_open_set(
     for tray, gallery in zip(trays, galleries, strict=True):
         for dish_id in sorted(tray.menu.intersection(tray.truth)) if not tray.seen.refusal else ():
             taken_off.add((tray.seen.photo.canteen, dish_id))
-            smaller, menu = gallery.without_dish(dish_id), tray.menu - {dish_id}
+            rest, menu = gallery if still_enrolled else gallery.without_dish(dish_id), tray.menu - {dish_id}
             places = [place for place, true in enumerate(tray.truth) if true == dish_id]
-            on_labels = smaller.match(tray.seen.label_embeddings[places], menu)
+            on_labels = rest.match(tray.seen.label_embeddings[places], menu)
             strange_bps += [lead_bps(candidates) for candidates in on_labels]
             known_bps += [lead_bps(tray.label_candidates[place]) for place in places]
-            sightings = tuple(
-                DishSighting(box=portion.box, detector_bps=portion.detector_bps, candidates=candidates)
-                for portion, candidates in zip(
-                    tray.seen.portions, smaller.match(tray.seen.embeddings, menu), strict=True
-                )
-            )
-            statuses = policy.judge_tray(sightings)
+            sightings = sightings_of(tray.seen.portions, tray.seen.embeddings, rest, menu)
+            statuses = [judged.status for judged in policy.judge_tray(sightings)]
             portions += [_accepted(statuses[tray.found[place]]) for place in places if place in tray.found]
             whole.append(bool(statuses) and all(_accepted(status) for status in statuses))
     return OpenSetFigures(

@@ -12,6 +12,7 @@ from engine.policies.acceptance import AcceptancePolicy
 from recognition.evaluation.matching import pair_boxes
 from recognition.evaluation.seeing import SeenPhoto
 from recognition.gallery import Gallery
+from recognition.tray import sightings_of
 
 UNKNOWN: Final = ""
 """Stands in a list of dishes for a portion that is left to a person."""
@@ -115,17 +116,14 @@ def judge_tray(seen: SeenPhoto, gallery: Gallery, menu: frozenset[str], policy: 
     """Read what was seen with a gallery and a menu, and let the policy judge it."""
     if seen.refusal:
         return JudgedTray(seen=seen, menu=menu, sightings=(), statuses=(), counted=(), found={}, label_candidates=())
-    sightings = tuple(
-        DishSighting(box=portion.box, detector_bps=portion.detector_bps, candidates=candidates)
-        for portion, candidates in zip(seen.portions, gallery.match(seen.embeddings, menu), strict=True)
-    )
+    sightings = sightings_of(seen.portions, seen.embeddings, gallery, menu)
     counted = tuple(index for index, one in enumerate(sightings) if one.detector_bps >= COUNTED_FROM_BPS)
     pairs = pair_boxes([portion.box for portion in seen.labelled], [sightings[index].box for index in counted])
     return JudgedTray(
         seen=seen,
         menu=menu,
         sightings=sightings,
-        statuses=policy.judge_tray(sightings),
+        statuses=tuple(judged.status for judged in policy.judge_tray(sightings)),
         counted=counted,
         found={place: counted[number] for place, number in pairs.items()},
         label_candidates=tuple(gallery.match(seen.label_embeddings, menu)),

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.domain.acceptance import AcceptanceLimits
 from engine.domain.reading import Box
 from engine.policies.acceptance import AcceptancePolicy
 from recognition.evaluation.seeing import SeenPhoto, SittingPhoto
@@ -13,7 +14,10 @@ from recognition.postprocess import Portion
 
 EMBEDDER = "0" * 64
 DISHES = ("doufu", "mifan", "rou", "tang", "yu")
-POLICY = AcceptancePolicy(policy_id="for-tests", accept_bps=7500, known_bps=3000, detector_bps=4000)
+LIMITS = AcceptanceLimits(
+    likeness_pct=50, accept_bps=3750, known_bps=3000, detector_bps=4000, most_equal=3, most_portions=12
+)
+POLICY = AcceptancePolicy(policy_id="for-tests", limits=LIMITS)
 
 
 def box_at(place: int, *, width: int = 80, left: int = 0) -> Box:
