@@ -110,8 +110,8 @@ def evaluate_labels(settings: Settings, question: Question, bar: Bar) -> Answer:
         evaluation = measure_all(reader, seen, None, partly_labelled=question.partly_labelled)
         return Answer(evaluation=evaluation, robustness=(), drawn=())
     dishes = _enrolled(question, reader, photos, sold, bar)
-    trays, galleries = judge_all(seen, dishes, policy)
-    recognition = measure_recognition(trays, galleries, policy, *_prices(sold, trays))
+    trays = judge_all(seen, dishes, policy)
+    recognition = measure_recognition(trays, dishes, policy, *_prices(sold, trays))
     return Answer(
         evaluation=measure_all(reader, seen, recognition, partly_labelled=question.partly_labelled),
         robustness=_robustness(question, reader, seen, dishes, policy, bar),

@@ -68,6 +68,11 @@ class EnrolledDishes:
         }
         self._empty = Gallery(embedder_sha256)
 
+    @property
+    def exemplars(self) -> int:
+        """How many exemplars the largest canteen's gallery has, before anything is left out."""
+        return max((len(gallery.exemplars) for gallery in self._complete.values()), default=0)
+
     def gallery(self, photo: SittingPhoto) -> Gallery:
         """Return the gallery that a photograph is read with."""
         gallery = self._complete.get(photo.canteen, self._empty)

@@ -1,6 +1,6 @@
 """All figures of a set of labelled photographs, as `canteen evaluate` shows them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -114,21 +114,18 @@ def enrol_all(
     return EnrolledDishes(reader.embedder_sha256, places, vectors, enrolment)
 
 
-def judge_all(
-    seen: Sequence[SeenPhoto], dishes: EnrolledDishes, policy: AcceptancePolicy
-) -> tuple[list[JudgedTray], list[Gallery]]:
-    """Judge every tray with the gallery that it may be compared with; the galleries are returned beside."""
-    galleries = [dishes.gallery(one.photo) for one in seen]
-    trays = [
-        judge_tray(one, gallery, dishes.menu(one.photo, gallery), policy)
-        for one, gallery in zip(seen, galleries, strict=True)
-    ]
-    return trays, galleries
+def judge_all(seen: Sequence[SeenPhoto], dishes: EnrolledDishes, policy: AcceptancePolicy) -> list[JudgedTray]:
+    """Judge every tray with the gallery that it may be compared with."""
+    trays = []
+    for one in seen:
+        gallery = dishes.gallery(one.photo)
+        trays.append(judge_tray(one, gallery, dishes.menu(one.photo, gallery), policy))
+    return trays
 
 
 def measure_recognition(
     trays: Sequence[JudgedTray],
-    galleries: Sequence[Gallery],
+    dishes: EnrolledDishes,
     policy: AcceptancePolicy,
     prices: Mapping[str, Mapping[str, int]],
     prices_told: str,
@@ -136,25 +133,30 @@ def measure_recognition(
     """Measure everything that needs a gallery.
 
     Args:
-        galleries: the gallery of each tray.
+        dishes: what the trays were judged with.
         prices: fen of every dish, by canteen; `prices_told` says where they come from.
     """
     return RecognitionFigures(
         policy_id=policy.policy_id,
         dishes_enrolled=len({(tray.seen.photo.canteen, dish) for tray in trays for dish in tray.menu}),
-        exemplars=max(len(gallery.exemplars) for gallery in galleries),
+        exemplars=dishes.exemplars,
         naming_on_labels=measure_naming(trays, detected=False),
         naming_on_detected=measure_naming(trays, detected=True),
         all_enrolled=measure_trays([tray for tray in trays if tray.all_on_menu]),
         with_strange_dish=measure_trays([tray for tray in trays if not tray.all_on_menu]),
         all_trays=measure_trays(trays),
         portions=measure_portions(trays),
-        open_set=measure_open_set(trays, galleries, policy, still_enrolled=False),
-        off_menu=measure_open_set(trays, galleries, policy, still_enrolled=True),
+        open_set=measure_open_set(_with_galleries(trays, dishes), policy, still_enrolled=False),
+        off_menu=measure_open_set(_with_galleries(trays, dishes), policy, still_enrolled=True),
         amounts=measure_amounts(trays, prices, prices_told),
         dishes=measure_dishes(trays),
         confusions=measure_confusions(trays),
     )
+
+
+def _with_galleries(trays: Sequence[JudgedTray], dishes: EnrolledDishes) -> Iterator[tuple[JudgedTray, Gallery]]:
+    """One gallery at a time: those of a thousand photographs, each without its own, would fill the memory."""
+    return ((tray, dishes.gallery(tray.seen.photo)) for tray in trays)
 
 
 def measure_all(

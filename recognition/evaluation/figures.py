@@ -1,7 +1,7 @@
 """Figures of many judged trays: what is found, named, refused and billed. Every share tells its sample size."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -187,12 +187,12 @@ def measure_portions(trays: Sequence[JudgedTray]) -> PortionFigures:
 
 
 def measure_open_set(
-    trays: Sequence[JudgedTray], galleries: Sequence[Gallery], policy: AcceptancePolicy, *, still_enrolled: bool
+    trays: Iterable[tuple[JudgedTray, Gallery]], policy: AcceptancePolicy, *, still_enrolled: bool
 ) -> OpenSetFigures:
     """Take every dish of every tray off its menu in turn and count what is billed all the same.
 
     Args:
-        galleries: the gallery of each tray.
+        trays: each with the gallery that it was judged with.
         still_enrolled: the canteen knows the dish but does not sell it now; otherwise it leaves the gallery too.
     """
     taken_off: set[tuple[str, str]] = set()
@@ -200,7 +200,7 @@ def measure_open_set(
     whole: list[bool] = []
     known_bps: list[int] = []
     strange_bps: list[int] = []
-    for tray, gallery in zip(trays, galleries, strict=True):
+    for tray, gallery in trays:
         for dish_id in sorted(tray.menu.intersection(tray.truth)) if not tray.seen.refusal else ():
             taken_off.add((tray.seen.photo.canteen, dish_id))
             rest, menu = gallery if still_enrolled else gallery.without_dish(dish_id), tray.menu - {dish_id}

@@ -14,6 +14,7 @@ from engine.domain.reading import Box
 from engine.policies.acceptance import AcceptancePolicy
 from recognition.evaluation.distortion import Distorted, coloured, covered, exposed, glaring, shrunk, smeared, turned
 from recognition.evaluation.enrolment import EnrolledDishes
+from recognition.evaluation.evaluation import judge_all
 from recognition.evaluation.figures import (
     DetectorFigures,
     NamingFigures,
@@ -23,7 +24,7 @@ from recognition.evaluation.figures import (
     measure_trays,
 )
 from recognition.evaluation.seeing import SeenPhoto, SittingPhoto, decode_labelled, open_frame, refused, see_frame
-from recognition.evaluation.trays import COUNTED_FROM_BPS, judge_tray
+from recognition.evaluation.trays import COUNTED_FROM_BPS
 from recognition.tray import TrayReader
 
 Distortion = Callable[[Image.Image, Sequence[Box]], Distorted]
@@ -152,10 +153,7 @@ def _see_distorted(
 
 
 def _step(name: str, seen: Sequence[SeenPhoto], dishes: EnrolledDishes, policy: AcceptancePolicy) -> Step:
-    trays = []
-    for one in seen:
-        gallery = dishes.gallery(one.photo)
-        trays.append(judge_tray(one, gallery, dishes.menu(one.photo, gallery), policy))
+    trays = judge_all(seen, dishes, policy)
     return Step(
         condition=name,
         detector=measure_detector(seen, COUNTED_FROM_BPS),

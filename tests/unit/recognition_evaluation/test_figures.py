@@ -55,7 +55,7 @@ def test_portions_accepted_under_another_name_or_without_a_label_are_wrong() -> 
 def test_a_dish_that_is_taken_off_the_menu_is_counted_where_it_is_accepted_as_another() -> None:
     menu = ("mifan", "rou", "tang")
     alike = tray(("rou",), (0, looks("tang", "rou", 0.2), 9000), menu=menu)
-    figures = measure_open_set([alike, RIGHT], [gallery_of(*menu)] * 2, POLICY, still_enrolled=False)
+    figures = measure_open_set([(one, gallery_of(*menu)) for one in (alike, RIGHT)], POLICY, still_enrolled=False)
     assert figures.dishes == 2
     assert figures.portions_accepted == Share(1, 3)
     assert figures.trays_accepted == Share(1, 3)
@@ -66,7 +66,7 @@ def test_a_tray_with_another_doubtful_portion_is_not_accepted_as_a_whole() -> No
     menu = ("mifan", "rou", "tang")
     between = (1, looks("rou", "tang", 0.5), 9000)
     mixed = tray(("rou", "mifan"), (0, looks("tang"), 9000), between, menu=menu)
-    figures = measure_open_set([mixed], [gallery_of(*menu)], POLICY, still_enrolled=False)
+    figures = measure_open_set([(mixed, gallery_of(*menu))], POLICY, still_enrolled=False)
     assert figures.portions_accepted == Share(1, 2)
     # Without rou on the menu what lies between it and tang is in no doubt; without mifan it is.
     assert figures.trays_accepted == Share(1, 2)
