@@ -4,7 +4,7 @@ Source: decisions R6 and R7 of the README.
 """
 
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -26,11 +26,15 @@ VECTORS_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Exemplar:
-    """One enrolled photograph of a dish as (zooms, 1280) float32; `exemplar_id` is unique within its dish."""
+    """One photograph of a dish as (zooms, 1280) float32, the whole portion first; `exemplar_id` is unique in its dish.
+
+    `learnt` ones come from trays. All of a dish together move its mean no more than the enrolled ones do.
+    """
 
     dish_id: str
     exemplar_id: str
     vectors: NDArray[np.float32]
+    learnt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,6 +94,10 @@ class Gallery:
         """A gallery without any exemplar of this dish."""
         return self._with_dishes({known: dish for known, dish in self._dishes.items() if known != dish_id})
 
+    def likenesses(self, embeddings: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Return how alike (n, 1280) embeddings are to every dish, whatever is on the menu: (n,) in [-1, 1] by dish."""
+        return {dish_id: _likeness(dish, embeddings) for dish_id, dish in self._dishes.items()}
+
     def match(self, embeddings: NDArray[np.float32], menu: Collection[str]) -> list[tuple[Candidate, ...]]:
         """Rank today's dishes for each portion: half the mean's likeness, half its best photograph's.
 
@@ -119,6 +127,17 @@ class Gallery:
             for row, order in zip(scores, best_first.tolist(), strict=True)
         ]
 
+    def likeness_off_menu(self, embeddings: NDArray[np.float32], menu: Collection[str]) -> list[int]:
+        """Return how alike each portion is to the most alike enrolled dish that is not sold now, basis points.
+
+        0 if all enrolled dishes are on the menu. It is no candidate, but a rival that makes the best one doubtful.
+        """
+        others = [self._dishes[dish_id] for dish_id in sorted(self.dish_ids.difference(menu))]
+        if not others or not len(embeddings):
+            return [0] * len(embeddings)
+        scores = np.stack([_likeness(dish, embeddings) for dish in others], axis=1).max(axis=1)
+        return [max(0, round(float(score) * 10_000)) for score in scores]
+
 
 def _likeness(dish: _EnrolledDish, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     nearest: NDArray[np.float32] = (embeddings @ dish.vectors.T).max(axis=1)
@@ -126,12 +145,27 @@ def _likeness(dish: _EnrolledDish, embeddings: NDArray[np.float32]) -> NDArray[n
     return np.clip((nearest + average) / 2, -1.0, 1.0)
 
 
+def likeness_to(exemplars: Sequence[Exemplar], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how alike (n, 1280) embeddings are to a dish that has exactly these exemplars: (n,) in [-1, 1]."""
+    return _likeness(_enrol(tuple(exemplars)), embeddings)
+
+
 def _enrol(exemplars: tuple[Exemplar, ...]) -> _EnrolledDish:
     vectors = np.concatenate([_unit_vectors(exemplar) for exemplar in exemplars])
-    mean = vectors.mean(axis=0)
+    learnt = np.concatenate([np.full(len(exemplar.vectors), exemplar.learnt) for exemplar in exemplars])
+    mean = (vectors * _weights(learnt)[:, None]).sum(axis=0)
     return _EnrolledDish(
         exemplars=exemplars, vectors=vectors, prototype=mean / max(float(np.linalg.norm(mean)), LEAST_NORM)
     )
+
+
+def _weights(learnt: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Weigh vectors for the mean: the learnt ones together at most as much as the enrolled ones together."""
+    learnt_count = int(learnt.sum())
+    enrolled_count = len(learnt) - learnt_count
+    if not learnt_count or not enrolled_count:
+        return np.ones(len(learnt), np.float32)
+    return np.where(learnt, min(1.0, enrolled_count / learnt_count), 1.0).astype(np.float32)
 
 
 def _unit_vectors(exemplar: Exemplar) -> NDArray[np.float32]:
@@ -187,7 +221,7 @@ def refuse_other_embedder(gallery: Gallery, embedder_sha256: str) -> None:
     """
     if gallery.embedder_sha256 != embedder_sha256:
         raise GalleryMismatchError(
-            "The enrolled dishes were made with another embedder model. Enrol them again from their photographs.",
+            "The enrolled dishes were made with another embedder model. Run `canteen gallery re-embed`.",
             gallery_embedder_sha256=gallery.embedder_sha256,
             embedder_sha256=embedder_sha256,
         )

@@ -3,11 +3,13 @@
 Source: decisions R2 to R8 of the README.
 """
 
+import hashlib
 import io
 import math
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self
 
@@ -40,16 +42,29 @@ CROP_JPEG_SIDE_PX: Final = 480
 CROP_JPEG_QUALITY: Final = 88
 
 
+class WhichPortion(StrEnum):
+    """What of a photograph shows the dish, if it is not said by number or box."""
+
+    LARGEST = "largest"
+    WHOLE = "whole"
+
+
+PortionChoice = WhichPortion | int | Box
+"""The large portion near the middle, the whole photograph, a portion by number in reading order from 1, or a box."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EnrolledPhoto:
     """One photograph of a dish made ready for a gallery.
 
-    `exemplar_id` follows from the photograph alone, so enrolling it twice changes nothing. `vectors` is
-    (3, 1280) float32, one per zoom. `box` is in pixels of the frame; `portion_found` is false if the whole
-    photograph was taken. `crop_jpeg` shows what was taken, to be looked at by a person.
+    `exemplar_id` follows from the photograph, and from the portion where it was said which, so enrolling it twice
+    changes nothing. `vectors` is (3, 1280) float32, one per zoom. `box` is in pixels of the frame; `portion_found` is
+    false if the whole photograph was taken. `crop_jpeg` shows what was taken: a person looks at it, and another
+    embedder makes its vectors of it.
     """
 
     exemplar_id: str
+    photo_sha256: str
     vectors: NDArray[np.float32]
     crop_jpeg: bytes
     box: Box
@@ -128,16 +143,13 @@ class TrayReader:
         detected_ns = time.perf_counter_ns()
         embeddings = self.embed(image, corners_of([portion.box for portion in portions]))
         embedded_ns = time.perf_counter_ns()
-        candidates = gallery.match(embeddings, menu)
+        sightings = sightings_of(portions, embeddings, gallery, menu)
         matched_ns = time.perf_counter_ns()
         return TrayReading(
             photo_sha256=frame.photo_sha256,
             width_px=frame.width_px,
             height_px=frame.height_px,
-            sightings=tuple(
-                DishSighting(box=portion.box, detector_bps=portion.detector_bps, candidates=ranked)
-                for portion, ranked in zip(portions, candidates, strict=True)
-            ),
+            sightings=sightings,
             models=self.models,
             timings=ReadingTimings(
                 decode_us=frame.decode_us,
@@ -147,14 +159,18 @@ class TrayReader:
             ),
         )
 
-    def enrol(self, photos: Sequence[bytes], *, whole_tray: bool = False) -> list[EnrolledPhoto]:
+    def enrol(
+        self,
+        photos: Sequence[bytes],
+        *,
+        portion: PortionChoice = WhichPortion.LARGEST,
+    ) -> list[EnrolledPhoto]:
         """Make photographs of one dish ready for a gallery; one result for each different photograph.
-
-        Of each photograph the portion that is large and central is taken, or all of it if none is detected.
 
         Args:
             photos: 1 to 20 photographs of the same dish.
-            whole_tray: take every photograph as a whole, as when the dish was cut out by hand.
+            portion: what of each photograph is the dish; a box is in pixels of the upright photograph as it was sent.
+                Where no portion is seen, the largest is the whole photograph.
         Raises:
             EnrolmentError: no or too many photographs, or one that cannot be used; `details` name it, from 1.
             InferenceFailedError: a model failed.
@@ -174,29 +190,74 @@ class TrayReader:
                     photo=number,
                     reason=error.code,
                 ) from error
-            exemplar_id = frame.photo_sha256[:EXEMPLAR_ID_DIGITS]
-            if exemplar_id not in enrolled:
-                enrolled[exemplar_id] = self._enrol_frame(exemplar_id, frame, number, whole_tray=whole_tray)
+            if frame.photo_sha256 not in enrolled:
+                enrolled[frame.photo_sha256] = self._enrol_frame(frame, number, portion)
         return list(enrolled.values())
 
-    def _enrol_frame(self, exemplar_id: str, frame: Frame, number: int, *, whole_tray: bool) -> EnrolledPhoto:
-        image = Image.fromarray(frame.pixels)
-        portions = [] if whole_tray else self.detect(image)
-        box = Box(left_px=0, top_px=0, right_px=frame.width_px, bottom_px=frame.height_px)
-        if portions:
-            box = max(portions, key=lambda portion: _prominence(portion.box, frame)).box
+    def enrol_portion(self, frame: Frame, box: Box) -> EnrolledPhoto:
+        """Make one portion of a frame ready for a gallery, as when a person said what it is.
+
+        Raises:
+            EnrolmentError: the box is smaller than a dish can be.
+            InferenceFailedError: the embedder failed.
+        """
+        return self._enrol_box(frame, 1, box, _portion_id(frame.photo_sha256, box), portion_found=True)
+
+    def vectors_of_crop(self, crop_jpeg: bytes) -> NDArray[np.float32]:
+        """Make the vectors of an exemplar again from its kept crop: (3, 1280), one per zoom.
+
+        Raises:
+            EnrolmentError: the crop cannot be decoded.
+            InferenceFailedError: the embedder failed.
+        """
+        try:
+            crop = Image.open(io.BytesIO(crop_jpeg), formats=("JPEG",)).convert("RGB")
+        except (OSError, ValueError) as error:
+            raise EnrolmentError(
+                "A kept crop cannot be decoded. Remove its exemplar and enrol the dish again."
+            ) from error
+        return self.exemplar_vectors(crop, Box(left_px=0, top_px=0, right_px=crop.width, bottom_px=crop.height))
+
+    def _enrol_frame(self, frame: Frame, number: int, choice: PortionChoice) -> EnrolledPhoto:
+        photo_id = frame.photo_sha256[:EXEMPLAR_ID_DIGITS]
+        whole = Box(left_px=0, top_px=0, right_px=frame.width_px, bottom_px=frame.height_px)
+        if choice is WhichPortion.WHOLE:
+            return self._enrol_box(frame, number, whole, photo_id, portion_found=False)
+        if isinstance(choice, Box):
+            box = _on_frame(choice, frame, number)
+            return self._enrol_box(frame, number, box, _portion_id(frame.photo_sha256, box), portion_found=True)
+        portions = self.detect(Image.fromarray(frame.pixels))
+        if isinstance(choice, int):
+            if not 1 <= choice <= len(portions):
+                raise EnrolmentError(
+                    f"Photograph {number} shows {len(portions)} portions, so there is no portion {choice}. Count in "
+                    "reading order from 1, or name a box.",
+                    photo=number,
+                    portions=len(portions),
+                    reason="no_such_portion",
+                )
+            box = portions[choice - 1].box
+            return self._enrol_box(frame, number, box, _portion_id(frame.photo_sha256, box), portion_found=True)
+        box = max(portions, key=lambda seen: _prominence(seen.box, frame)).box if portions else whole
+        return self._enrol_box(frame, number, box, photo_id, portion_found=bool(portions))
+
+    def _enrol_box(
+        self, frame: Frame, number: int, box: Box, exemplar_id: str, *, portion_found: bool
+    ) -> EnrolledPhoto:
         if min(box.right_px - box.left_px, box.bottom_px - box.top_px) < LEAST_CROP_SIDE_PX:
             raise EnrolmentError(
                 f"The dish on photograph {number} is smaller than {LEAST_CROP_SIDE_PX} pixels. Go nearer.",
                 photo=number,
                 reason="dish_too_small",
             )
+        image = Image.fromarray(frame.pixels)
         return EnrolledPhoto(
             exemplar_id=exemplar_id,
+            photo_sha256=frame.photo_sha256,
             vectors=self.exemplar_vectors(image, box),
             crop_jpeg=_crop_jpeg(image, box),
             box=box,
-            portion_found=bool(portions),
+            portion_found=portion_found,
         )
 
     def _warm_up(self) -> None:
@@ -243,10 +304,56 @@ class TrayReader:
         return np.concatenate(parts) if parts else np.empty((0, EMBEDDING_SIZE), np.float32)
 
 
+def sightings_of(
+    portions: Sequence[Portion], embeddings: NDArray[np.float32], gallery: Gallery, menu: Collection[str]
+) -> tuple[DishSighting, ...]:
+    """Match portions with today's dishes, and with those that the canteen knows but does not sell now.
+
+    Args:
+        embeddings: (portions, 1280).
+    """
+    ranked, off_menu = gallery.match(embeddings, menu), gallery.likeness_off_menu(embeddings, menu)
+    return tuple(
+        DishSighting(
+            box=portion.box, detector_bps=portion.detector_bps, candidates=candidates, off_menu_bps=off_menu_bps
+        )
+        for portion, candidates, off_menu_bps in zip(portions, ranked, off_menu, strict=True)
+    )
+
+
 def corners_of(boxes: Sequence[Box]) -> NDArray[np.float32]:
     """Return (n, 4) left, top, right, bottom in pixels."""
     rows = [(box.left_px, box.top_px, box.right_px, box.bottom_px) for box in boxes]
     return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def _portion_id(photo_sha256: str, box: Box) -> str:
+    """Name one portion of a photograph: several dishes may be enrolled from one tray, and one dish from two wells."""
+    where = f"{photo_sha256}:{box.left_px},{box.top_px},{box.right_px},{box.bottom_px}"
+    return hashlib.sha256(where.encode()).hexdigest()[:EXEMPLAR_ID_DIGITS]
+
+
+def _on_frame(box: Box, frame: Frame, number: int) -> Box:
+    """Turn a box of the upright photograph into one of its frame, cut to the frame.
+
+    Raises:
+        EnrolmentError: nothing of it lies on the photograph.
+    """
+    x, y = frame.width_px / frame.original_width_px, frame.height_px / frame.original_height_px
+    cut = Box(
+        left_px=max(round(box.left_px * x), 0),
+        top_px=max(round(box.top_px * y), 0),
+        right_px=min(round(box.right_px * x), frame.width_px),
+        bottom_px=min(round(box.bottom_px * y), frame.height_px),
+    )
+    if cut.left_px >= cut.right_px or cut.top_px >= cut.bottom_px:
+        raise EnrolmentError(
+            f"The box lies outside photograph {number}, which is {frame.original_width_px} x "
+            f"{frame.original_height_px} pixels.",
+            photo=number,
+            reason="box_outside",
+        )
+    return cut
 
 
 def _prominence(box: Box, frame: Frame) -> float:

@@ -36,6 +36,11 @@ _EVENT_CLASSES: Final[tuple[type[Event], ...]] = (
     events.CanteenChanged,
     events.MenuPublished,
     events.DishEnrolled,
+    events.ExemplarProposed,
+    events.ExemplarsAdopted,
+    events.ExemplarsWithdrawn,
+    events.ExemplarsRestored,
+    events.GalleryReembedded,
     events.ResidentRegistered,
     events.ResidentChanged,
     events.CredentialIssued,
@@ -43,6 +48,7 @@ _EVENT_CLASSES: Final[tuple[type[Event], ...]] = (
     events.BenefitRulePublished,
     events.AccessKeyIssued,
     events.AccessKeyRevoked,
+    events.AcceptancePolicyPublished,
 )
 
 
@@ -52,10 +58,23 @@ def _menu_without_offers(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "items": items, "set_meals": [], "inclusions": []}
 
 
+def _scan_without_doubts(fields: dict[str, Any]) -> dict[str, Any]:
+    """A scan before the reasons of doubts were kept."""
+    items = [{**item, "doubt": "" if item["status"] == "accepted" else "not_recorded"} for item in fields["items"]]
+    return {**fields, "items": items}
+
+
+def _any_variant(fields: dict[str, Any]) -> dict[str, Any]:
+    """An enrolment before variants: photographs of the dish in any portion and crockery."""
+    return {**fields, "variant": ""}
+
+
 EVENT_TYPES: Final[EventTypes] = {event_class.TOPIC: event_class for event_class in _EVENT_CLASSES}
 """Every concrete event class by its topic."""
 
 UPCASTERS: Final[Upcasters] = {
+    "canteen.DishEnrolled.v1": Upcaster("canteen.DishEnrolled.v2", _any_variant),
+    "canteen.TrayScanned.v1": Upcaster("canteen.TrayScanned.v2", _scan_without_doubts),
     "canteen.MenuPublished.v1": Upcaster("canteen.MenuPublished.v2", _menu_without_offers),
 }
 """Retired topics: each names the topic that took its place and a function from its fields to that topic's."""

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import date
 
+from engine.domain.acceptance import AcceptanceLimits, Calibration
 from engine.domain.actor import Actor, Role
 from engine.domain.benefit_rule import BenefitRule
 from engine.domain.canteen import CanteenProfile
-from engine.domain.events import ExemplarRef, ReadingSource, TopUpSource, VoidCause
+from engine.domain.events import ExemplarRef, ReadingSource, ReembeddedExemplar, TopUpSource, VoidCause
+from engine.domain.gallery import AlikeExemplar
 from engine.domain.menu import Inclusion, MenuItem, SetMeal
-from engine.domain.reading import TrayReading
+from engine.domain.reading import Candidate, TrayReading
 from engine.domain.resident import CredentialKind, PersonRecord
 
 
@@ -38,14 +40,33 @@ class ScanTray(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortionView:
+    """How a portion on a tray looks, measured against the canteen's gallery, so that the gallery can learn from it.
+
+    `likenesses` are to every enrolled dish, `proposals` to every view that waits. `attachments` are the vectors and
+    the crop that `exemplar` names, by sha256 (hex).
+    """
+
+    exemplar: ExemplarRef
+    embedder_sha256: str
+    likenesses: tuple[Candidate, ...]
+    proposals: tuple[AlikeExemplar, ...]
+    attachments: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectDish(Command):
-    """Say what an item is, and how many pieces of it lie there; each further piece becomes an item of its own."""
+    """Say what an item is, and how many pieces of it lie there; each further piece becomes an item of its own.
+
+    `view` is the item as the camera saw it, None if its photograph is not at hand.
+    """
 
     checkout_id: str
     item_id: int
     dish_id: str
     pieces: int = 1
     reason: str = ""
+    view: PortionView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,15 +181,66 @@ class PublishMenu(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolDish(Command):
-    """Enrol views of a dish. `attachments` are the vectors and crops that the exemplars name, by sha256 (hex)."""
+    """Enrol views of a dish; `variant` says in which portion or crockery, '' for any.
+
+    `attachments` are the vectors and crops that the exemplars name, by sha256 (hex).
+    """
 
     canteen_id: str
     dish_id: str
     name_zh: str
     name_en: str
+    variant: str = ""
     embedder_sha256: str
     exemplars: tuple[ExemplarRef, ...]
     attachments: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmExemplars(Command):
+    """Match with proposed views of a dish from now on; only a manager may say so."""
+
+    canteen_id: str
+    dish_id: str
+    exemplar_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveExemplars(Command):
+    """Match with these views of a dish no longer; an empty tuple means all of the dish."""
+
+    canteen_id: str
+    dish_id: str
+    exemplar_ids: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoGalleryChange(Command):
+    """Take back one change of a gallery, by its version; taking back a withdrawal puts the views back."""
+
+    canteen_id: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReembedGallery(Command):
+    """Give every view of a gallery the vectors of another embedder; `attachments` are the vectors by sha256 (hex)."""
+
+    canteen_id: str
+    embedder_sha256: str
+    exemplars: tuple[ReembeddedExemplar, ...]
+    attachments: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishAcceptancePolicy(Command):
+    """Let a canteen bill from these limits; the same again changes nothing."""
+
+    canteen_id: str
+    limits: AcceptanceLimits
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,12 @@ from datetime import date
 from enum import StrEnum
 from typing import ClassVar, final
 
+from engine.domain.acceptance import AcceptanceLimits, Calibration
 from engine.domain.actor import Actor, Role
 from engine.domain.benefit_rule import BenefitRule
 from engine.domain.bill import AppliedBenefit, AppliedOffer, Bill, FunderShare, ScannedItem, ServiceSplit, Tender
 from engine.domain.canteen import CanteenProfile, Site
+from engine.domain.gallery import AdoptionGround
 from engine.domain.menu import Inclusion, MenuItem, SetMeal
 from engine.domain.reading import ModelRef, ReadingTimings
 from engine.domain.resident import CredentialKind
@@ -52,7 +54,7 @@ class VoidCause(StrEnum):
 class TrayScanned(Event):
     """A tray was read and priced. `scan_number` counts the readings of the session from 1; the last one counts."""
 
-    TOPIC: ClassVar[str] = "canteen.TrayScanned.v1"
+    TOPIC: ClassVar[str] = "canteen.TrayScanned.v2"
 
     site: Site
     scan_number: int
@@ -414,16 +416,119 @@ class ExemplarRef:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DishEnrolled(Event):
-    """A canteen showed what a dish looks like there."""
+    """A canteen showed what a dish looks like there; `variant` says in which portion or crockery, '' for any."""
 
-    TOPIC: ClassVar[str] = "canteen.DishEnrolled.v1"
+    TOPIC: ClassVar[str] = "canteen.DishEnrolled.v2"
 
     canteen_id: str
     dish_id: str
     name_zh: str
     name_en: str
+    variant: str
     embedder_sha256: str
     exemplars: tuple[ExemplarRef, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExemplarProposed(Event):
+    """A person said what a portion on a tray is; its view may be learnt.
+
+    `own_bps` and `rival_bps` are its likeness to the dish that was named and to the most alike other one then.
+    `displaced_ids` are older proposals of the dish that make room.
+    """
+
+    TOPIC: ClassVar[str] = "canteen.ExemplarProposed.v1"
+
+    canteen_id: str
+    dish_id: str
+    embedder_sha256: str
+    exemplar: ExemplarRef
+    checkout_id: str
+    lane_id: str
+    own_bps: int
+    rival_dish_id: str
+    rival_bps: int
+    needs_manager: bool
+    learning_policy: str
+    displaced_ids: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExemplarsAdopted(Event):
+    """Proposed exemplars are matched with from now on; `retired_ids` are the oldest learnt ones that make room."""
+
+    TOPIC: ClassVar[str] = "canteen.ExemplarsAdopted.v1"
+
+    canteen_id: str
+    dish_id: str
+    exemplar_ids: tuple[str, ...]
+    ground: AdoptionGround
+    retired_ids: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExemplarsWithdrawn(Event):
+    """Exemplars are no longer matched with, nor wait to be; `undoes_version` is the change taken back, 0 for none."""
+
+    TOPIC: ClassVar[str] = "canteen.ExemplarsWithdrawn.v1"
+
+    canteen_id: str
+    dish_id: str
+    exemplar_ids: tuple[str, ...]
+    undoes_version: int
+    reason: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExemplarsRestored(Event):
+    """Withdrawn exemplars are what they were before; `undoes_version` is the change taken back, 0 for none."""
+
+    TOPIC: ClassVar[str] = "canteen.ExemplarsRestored.v1"
+
+    canteen_id: str
+    dish_id: str
+    exemplar_ids: tuple[str, ...]
+    undoes_version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReembeddedExemplar:
+    """The vectors of one exemplar under another embedder."""
+
+    dish_id: str
+    exemplar_id: str
+    vectors_sha256: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GalleryReembedded(Event):
+    """Every exemplar of a canteen got new vectors from its kept crop, those that are withdrawn or wait included."""
+
+    TOPIC: ClassVar[str] = "canteen.GalleryReembedded.v1"
+
+    canteen_id: str
+    from_embedder_sha256: str
+    embedder_sha256: str
+    exemplars: tuple[ReembeddedExemplar, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptancePolicyPublished(Event):
+    """A canteen bills from other limits from now on; `calibration` is None if they were not measured."""
+
+    TOPIC: ClassVar[str] = "canteen.AcceptancePolicyPublished.v1"
+
+    canteen_id: str
+    version: int
+    limits: AcceptanceLimits
+    calibration: Calibration | None
 
 
 # --- resident, credential, rule, key ----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
+from engine.domain.acceptance import AcceptanceLimits, Calibration
 from engine.domain.actor import Actor, Role
 from engine.domain.benefit_rule import (
     BenefitRule,
@@ -23,6 +24,7 @@ from engine.domain.bill import (
     BenefitKind,
     Bill,
     BillLine,
+    Doubt,
     FunderShare,
     ItemStatus,
     OfferedLine,
@@ -34,6 +36,7 @@ from engine.domain.bill import (
 from engine.domain.calendar import MealPeriod
 from engine.domain.canteen import CanteenProfile, Lane, Site
 from engine.domain.events import (
+    AcceptancePolicyPublished,
     AccessKeyIssued,
     AccessKeyRevoked,
     BenefitRulePublished,
@@ -53,13 +56,19 @@ from engine.domain.events import (
     EntitlementRestored,
     EntitlementUsed,
     Event,
+    ExemplarProposed,
     ExemplarRef,
+    ExemplarsAdopted,
+    ExemplarsRestored,
+    ExemplarsWithdrawn,
     FacePaid,
+    GalleryReembedded,
     MenuPublished,
     OfferApplied,
     PaymentRefunded,
     QrPaid,
     ReadingSource,
+    ReembeddedExemplar,
     ResidentChanged,
     ResidentRegistered,
     SubsidyApplied,
@@ -73,6 +82,7 @@ from engine.domain.events import (
     WalletRefunded,
     WalletToppedUp,
 )
+from engine.domain.gallery import AdoptionGround
 from engine.domain.menu import DishChoice, Inclusion, MenuItem, SetMeal, SetSlot
 from engine.domain.reading import Box, Candidate, ModelRef, ReadingTimings
 from engine.domain.resident import CredentialKind
@@ -171,6 +181,7 @@ EXAMPLES: tuple[Event, ...] = (
             ScannedItem(
                 item_id=2,
                 status=ItemStatus.UNKNOWN,
+                doubt=Doubt.NOT_ALIKE,
                 dish_id="",
                 price_fen=0,
                 confidence_bps=0,
@@ -399,10 +410,62 @@ EXAMPLES: tuple[Event, ...] = (
         dish_id="braised-pork",
         name_zh="红烧肉",
         name_en="Braised pork",
+        variant="小份",
         embedder_sha256=MODEL.sha256,
         exemplars=(
             ExemplarRef(exemplar_id="braised-pork-1", photo_sha256=PHOTO, vectors_sha256=PHOTO, crop_sha256=PHOTO),
         ),
+    ),
+    ExemplarProposed(
+        at_ms=AT_MS,
+        by=ADMIN,
+        canteen_id="caoyang-1",
+        dish_id="braised-pork",
+        embedder_sha256=MODEL.sha256,
+        exemplar=ExemplarRef(exemplar_id="braised-pork-2", photo_sha256=PHOTO, vectors_sha256=PHOTO, crop_sha256=PHOTO),
+        checkout_id="0199a5c2-7c1e-7a40-9f53-2b6f0d1c8e11",
+        lane_id="caoyang-1-1",
+        own_bps=5200,
+        rival_dish_id="beef-with-potatoes",
+        rival_bps=4800,
+        needs_manager=False,
+        learning_policy="learning-1500-5000",
+        displaced_ids=("braised-pork-0",),
+    ),
+    ExemplarsAdopted(
+        at_ms=AT_MS,
+        by=ADMIN,
+        canteen_id="caoyang-1",
+        dish_id="braised-pork",
+        exemplar_ids=("braised-pork-2",),
+        ground=AdoptionGround.STAFF,
+        retired_ids=("braised-pork-00",),
+    ),
+    ExemplarsWithdrawn(
+        at_ms=AT_MS,
+        by=ADMIN,
+        canteen_id="caoyang-1",
+        dish_id="braised-pork",
+        exemplar_ids=("braised-pork-2",),
+        undoes_version=3,
+        reason="a picture of another dish",
+    ),
+    ExemplarsRestored(
+        at_ms=AT_MS,
+        by=ADMIN,
+        canteen_id="caoyang-1",
+        dish_id="braised-pork",
+        exemplar_ids=("braised-pork-2",),
+        undoes_version=4,
+        reason="it was the right dish",
+    ),
+    GalleryReembedded(
+        at_ms=AT_MS,
+        by=ADMIN,
+        canteen_id="caoyang-1",
+        from_embedder_sha256=MODEL.sha256,
+        embedder_sha256=PHOTO,
+        exemplars=(ReembeddedExemplar(dish_id="braised-pork", exemplar_id="braised-pork-1", vectors_sha256=PHOTO),),
     ),
     ResidentRegistered(at_ms=AT_MS, by=ADMIN, resident_id=RESIDENT, sealed=bytes(range(48))),
     ResidentChanged(at_ms=AT_MS, by=ADMIN, resident_id=RESIDENT, sealed=bytes(range(48, 96))),
@@ -428,4 +491,22 @@ EXAMPLES: tuple[Event, ...] = (
         secret_sha256=PHOTO,
     ),
     AccessKeyRevoked(at_ms=AT_MS, by=ADMIN, key_id="key-7f3a", reason="lost"),
+    AcceptancePolicyPublished(
+        at_ms=AT_MS,
+        by=ADMIN,
+        canteen_id="caoyang-1",
+        version=2,
+        limits=AcceptanceLimits(
+            likeness_pct=50, accept_bps=3_250, known_bps=2_600, detector_bps=4_000, most_equal=2, most_portions=8
+        ),
+        calibration=Calibration(
+            labels_sha256=PHOTO,
+            trays=180,
+            right=151,
+            silent_errors=0,
+            strange_portions=520,
+            strange_accepted=14,
+            models=(MODEL,),
+        ),
+    ),
 )

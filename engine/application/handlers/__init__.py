@@ -5,6 +5,7 @@ A payment is ONE append over checkout, wallet and entitlement use: there is no s
 
 from engine.application.decision import Handlers
 from engine.application.handlers.catalogue import CatalogueHandlers
+from engine.application.handlers.galleries import GalleryHandlers
 from engine.application.handlers.people import PeopleHandlers
 from engine.application.handlers.tray_session import TraySessionHandlers
 from engine.application.vault import PersonVault
@@ -13,10 +14,15 @@ from engine.policies.acceptance import AcceptancePolicy
 
 
 def build_handlers(vault: PersonVault, acceptance: AcceptancePolicy) -> Handlers:
-    """Return the handler of every command."""
+    """Return the handler of every command.
+
+    Args:
+        acceptance: the policy of canteens that have none of their own for the models in use.
+    """
     session = TraySessionHandlers(vault, acceptance)
     people = PeopleHandlers(vault)
     catalogue = CatalogueHandlers()
+    galleries = GalleryHandlers()
     return {
         commands.ScanTray: session.scan,
         commands.CorrectDish: session.correct,
@@ -37,7 +43,12 @@ def build_handlers(vault: PersonVault, acceptance: AcceptancePolicy) -> Handlers
         commands.BlockCredential: people.block_credential,
         commands.OpenCanteen: catalogue.open_canteen,
         commands.PublishMenu: catalogue.publish_menu,
-        commands.EnrolDish: catalogue.enrol_dish,
+        commands.EnrolDish: galleries.enrol,
+        commands.ConfirmExemplars: galleries.confirm,
+        commands.RemoveExemplars: galleries.remove,
+        commands.UndoGalleryChange: galleries.undo,
+        commands.ReembedGallery: galleries.reembed,
+        commands.PublishAcceptancePolicy: catalogue.publish_acceptance_policy,
         commands.PublishBenefitRule: catalogue.publish_rule,
         commands.IssueAccessKey: catalogue.issue_key,
         commands.RevokeAccessKey: catalogue.revoke_key,

@@ -1,12 +1,11 @@
-"""Canteens, menus, enrolled dishes, benefit rules and access keys."""
+"""Canteens, menus, benefit rules and access keys."""
 
 from typing import Any
 
 from engine.application.decision import Decision, States, StreamAppend
-from engine.deciders import access_key, canteen, gallery, menu, rulebook
+from engine.deciders import access_key, canteen, menu, rulebook
 from engine.deciders.stream_type import StreamType
 from engine.domain import commands, ids
-from engine.domain.errors import InvalidValueError
 from engine.domain.events import Event
 
 
@@ -35,23 +34,6 @@ class CatalogueHandlers:
         }
         return _decided(menu.MENU, stream, events, answer)
 
-    def enrol_dish(self, command: commands.EnrolDish, states: States) -> Decision:
-        """Enrol views of a dish; vectors and crops are stored in the same append."""
-        canteen.require_profile(states.get(canteen.CANTEEN, ids.canteen_stream(command.canteen_id)), command.canteen_id)
-        stream = ids.gallery_stream(command.canteen_id)
-        events = gallery.decide_enrolment(states.get(gallery.GALLERY, stream), command)
-        named = {sha for event in events for ref in event.exemplars for sha in (ref.vectors_sha256, ref.crop_sha256)}
-        missing = sorted(named - command.attachments.keys())
-        if missing:
-            raise InvalidValueError("Vectors or crops are missing: " + ", ".join(missing) + ". Send them along.")
-        answer = {
-            "canteen_id": command.canteen_id,
-            "dish_id": command.dish_id,
-            "enrolled": sum([len(event.exemplars) for event in events]),
-        }
-        attachments = {sha: body for sha, body in command.attachments.items() if sha in named}
-        return _decided(gallery.GALLERY, stream, events, answer, attachments)
-
     def publish_rule(self, command: commands.PublishBenefitRule, states: States) -> Decision:
         """Add a benefit rule in its next version."""
         events = rulebook.decide_rule_publication(states.get(rulebook.RULEBOOK, ids.RULEBOOK_STREAM), command)
@@ -76,7 +58,6 @@ def _decided(
     stream: str,
     events: tuple[Event, ...],
     answer: dict[str, Any],
-    attachments: dict[str, bytes] | None = None,
 ) -> Decision:
     appends = (StreamAppend(stream_type=stream_type, stream=stream, events=events),) if events else ()
-    return Decision(appends=appends, answer={**answer, "changed": bool(events)}, attachments=attachments or {})
+    return Decision(appends=appends, answer={**answer, "changed": bool(events)})

@@ -6,10 +6,12 @@ from typing import Any
 
 from engine.application.decision import Decision, States, StreamAppend
 from engine.application.description import Quotation, describe_checkout
+from engine.application.handlers.galleries import attached
 from engine.application.vault import PersonVault
-from engine.deciders import canteen, checkout, credential, entitlement, menu, resident, wallet
+from engine.deciders import acceptance, canteen, checkout, credential, entitlement, menu, resident, wallet
 from engine.deciders.checkout import CHECKOUT, CheckoutState, Scanned
 from engine.deciders.entitlement import ENTITLEMENT
+from engine.deciders.gallery import GALLERY, decide_learning
 from engine.deciders.rulebook import RULEBOOK
 from engine.deciders.stream_type import StreamType
 from engine.deciders.wallet import WALLET
@@ -17,11 +19,12 @@ from engine.domain import commands, ids
 from engine.domain.bill import Tender
 from engine.domain.canteen import CanteenProfile, Site
 from engine.domain.errors import NotPermittedError, UnknownCheckoutError
-from engine.domain.events import Event
-from engine.domain.menu import Menu
+from engine.domain.events import Event, ExemplarProposed
+from engine.domain.menu import Menu, MenuItem
 from engine.domain.resident import CredentialKind, EntitlementFacts
 from engine.policies.acceptance import AcceptancePolicy
 from engine.policies.benefits import Occasion, compute_bill, remaining_bill
+from engine.policies.learning import LEARNING
 from engine.policies.offers import apply_offers
 from engine.policies.pricing import price_reading
 
@@ -75,22 +78,34 @@ class TraySessionHandlers:
         )
         site = canteen.site_at(profile, command.lane_id, command.at_ms)
         in_force = menu.require_menu(_menu_at(states, site), site, command.menu_version)
+        own = states.get(acceptance.ACCEPTANCE, ids.acceptance_stream(command.canteen_id))
+        policy = own.policy_for(command.reading.models) or self._acceptance
         state = self._session(states, command.checkout_id)
         events = checkout.decide_scan(
             state,
             command,
             site=site,
             menu_version=in_force.version,
-            acceptance_policy=self._acceptance.policy_id,
-            items=price_reading(command.reading, in_force.by_dish, self._acceptance),
+            acceptance_policy=policy.policy_id,
+            items=price_reading(command.reading, in_force.by_dish, policy),
         )
         return self._decided(states, command.checkout_id, state, events)
 
     def correct(self, command: commands.CorrectDish, states: States) -> Decision:
-        """Say what an item is."""
+        """Say what an item is; the canteen's gallery may learn from it in the same append."""
         state = self._known_session(states, command.checkout_id)
-        events = checkout.decide_correction(state, command, _menu_at(states, state.site).by_dish)
-        return self._decided(states, command.checkout_id, state, events)
+        sold = _menu_at(states, state.site).by_dish
+        events = checkout.decide_correction(state, command, sold)
+        learnt, attachments = _learnt(states, state.site, command, sold[command.dish_id])
+        stream = ids.gallery_stream(state.site.canteen_id)
+        return self._decided(
+            states,
+            command.checkout_id,
+            state,
+            events,
+            _append(GALLERY, stream, learnt),
+            attachments=attachments,
+        )
 
     def add(self, command: commands.AddDish, states: States) -> Decision:
         """Add an item that was not seen."""
@@ -272,6 +287,7 @@ class TraySessionHandlers:
         events: tuple[Event, ...],
         *others: StreamAppend | None,
         before: tuple[Event, ...] = (),
+        attachments: dict[str, bytes] | None = None,
     ) -> Decision:
         """Put the appends together; the answer is described on the states as they will be."""
         stream = ids.checkout_stream(checkout_id)
@@ -279,7 +295,8 @@ class TraySessionHandlers:
             append for append in (_append(CHECKOUT, stream, (*before, *events)), *others) if append is not None
         )
         after = _StatesAfter(states, {stream: _evolved(state, events)}, appends)
-        return Decision(appends=appends, answer=describe_checkout(checkout_id, after, self._quote))
+        answer = describe_checkout(checkout_id, after, self._quote)
+        return Decision(appends=appends, answer=answer, attachments=attachments or {})
 
     def _quote(self, states: States, session: checkout.OpenCheckout) -> Quotation:
         return quote(states, self._vault, session)
@@ -309,6 +326,29 @@ def _evolved(state: Any, events: tuple[Event, ...], evolve: Callable[[Any, Event
 
 def _append(stream_type: StreamType[Any], stream: str, events: tuple[Event, ...]) -> StreamAppend | None:
     return StreamAppend(stream_type=stream_type, stream=stream, events=events) if events else None
+
+
+def _learnt(
+    states: States, site: Site, command: commands.CorrectDish, sold: MenuItem
+) -> tuple[tuple[Event, ...], dict[str, bytes]]:
+    """Return what the gallery learns from a correction, with its vectors and crop. Sizes of a dish look alike."""
+    view = command.view
+    if view is None:
+        return (), {}
+    events = decide_learning(
+        states.get(GALLERY, ids.gallery_stream(site.canteen_id)),
+        view,
+        LEARNING,
+        at_ms=command.at_ms,
+        by=command.by,
+        canteen_id=site.canteen_id,
+        lane_id=site.lane_id,
+        checkout_id=command.checkout_id,
+        dish_id=sold.size_of or sold.dish_id,
+    )
+    proposed = [event.exemplar for event in events if isinstance(event, ExemplarProposed)]
+    named = {sha256 for ref in proposed for sha256 in (ref.vectors_sha256, ref.crop_sha256)}
+    return events, attached(view.attachments, named)
 
 
 def _menu_at(states: States, site: Site) -> Menu:
