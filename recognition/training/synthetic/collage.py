@@ -6,6 +6,7 @@ they teach a detector where portions can lie, the rendered trays teach it how po
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ Food = Mapping[str, Sequence[Pixels]]
 """Photographs of each dish, whose middle is food."""
 
 _Canvas = NDArray[np.float32]
+_Values = NDArray[np.floating[Any]]
 
 _MELAMINE = (
     (232, 230, 222),
@@ -291,7 +293,7 @@ def _heap(rng: np.random.Generator, canvas: _Canvas, food: Food, shape: _Oval) -
 
 def _texture(rng: np.random.Generator, photos: Sequence[Pixels], height: int, width: int) -> _Canvas:
     """Cut a patch from the middle of a photograph, turned and flipped, and stretch it to a size."""
-    photo = photos[rng.integers(len(photos))]
+    photo = photos[int(rng.integers(len(photos)))]
     keep = rng.uniform(0.45, 0.8)
     tall, wide = max(8, int(photo.shape[0] * keep)), max(8, int(photo.shape[1] * keep))
     top, left = (photo.shape[0] - tall) // 2, (photo.shape[1] - wide) // 2
@@ -402,7 +404,7 @@ def _noise(rng: np.random.Generator, rows: int, columns: int, cell_px: float) ->
     return np.asarray(cv2.resize(grid, (columns, rows), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _cover(canvas: _Canvas, share: _Canvas, colour: _Canvas) -> None:
+def _cover(canvas: _Canvas, share: _Values, colour: _Values) -> None:
     """Paint over a canvas where `share`, (rows, columns), is above 0; 1 hides what was there."""
     canvas[:] = canvas * (1 - share[..., None]) + colour * share[..., None]
 
