@@ -363,6 +363,12 @@ def evaluate(
     prices: Annotated[
         Path | None, typer.Option(help="Prices (TOML): a line `dish = fen` for each.", show_default=False)
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help="Limits of acceptance (`calibrate --out`); default those of the installation.", show_default=False
+        ),
+    ] = None,
     partly_labelled: Annotated[
         bool, typer.Option("--partly-labelled", help="Not all food is labelled: leave out boxes that lie on no label.")
     ] = False,
@@ -398,7 +404,10 @@ def evaluate(
         robustness_photos=robustness_photos if robustness else 0,
         curves=curves,
     )
-    answer = evaluate_labels(_settings(None), question, _bar)
+    settings = _settings(None)
+    if policy is not None:
+        settings = replace(settings, acceptance_limits=policy)
+    answer = evaluate_labels(settings, question, _bar)
     if json:
         _OUT.print_json(data=answer.plain())
     else:
