@@ -26,7 +26,7 @@ from api.request_errors import (
     RouteUnknownError,
     UnexpectedError,
 )
-from api.routes import access_keys, canteens, checkouts, reports, residents, rules, system
+from api.routes import acceptance, access_keys, canteens, checkouts, galleries, reports, residents, rules, system
 from api.routes.call import Call
 from api.routes.operation import Operation
 from engine.domain.errors import CanteenError
@@ -39,6 +39,8 @@ CLIENT_GONE: Final = 499
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *checkouts.OPERATIONS,
     *canteens.OPERATIONS,
+    *galleries.OPERATIONS,
+    *acceptance.OPERATIONS,
     *residents.OPERATIONS,
     *rules.OPERATIONS,
     *access_keys.OPERATIONS,

@@ -19,11 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from api.app import create_app
+from api.calibrating import calibrate_labels, show_calibration
 from api.checking import Checked, check_store, rebuild_models
 from api.container import Container
 from api.demo.run import DemoOptions, play_demo
 from api.evaluating import Question, evaluate_labels
 from api.evaluation_tables import show_evaluation
+from api.gallery_commands import enrol_dish, gallery
 from api.installation import ADMIN_KEY_FILE
 from api.local_api import use_local_api
 from api.reading_photos import PhotoReading, read_photos
@@ -31,9 +33,9 @@ from api.settings import Settings
 from api.street_files import read_canteens, read_dishes, read_menus
 from api.street_loading import LoadingRefusedError, StreetLoader
 from engine.domain.errors import CanteenError, SettingsError, UnknownCanteenError
-from engine.domain.menu import MenuItem
 from engine.domain.money import yuan
 from projections.catalogue import build_projections
+from recognition.calibration.choosing import Aim
 
 app = typer.Typer(
     name="canteen",
@@ -59,6 +61,8 @@ importing = typer.Typer(
     ),
 )
 app.add_typer(importing, name="import")
+app.add_typer(gallery, name="gallery")
+app.command("enrol-dish")(enrol_dish)
 
 _OUT: Final = Console()
 _ERR: Final = Console(stderr=True)
@@ -298,24 +302,6 @@ def _reading_table(reading: PhotoReading) -> Table:
     return table
 
 
-@app.command("enrol-dish")
-def enrol_dish(
-    photos: Annotated[list[Path], typer.Argument(help="1 to 5 photographs of the dish.")],
-    canteen: Annotated[str, typer.Option(help="The canteen that sells it.")],
-    dish: Annotated[str, typer.Option(help="The dish's id, such as hongshaorou.")],
-    name_zh: Annotated[str, typer.Option(help="Its Chinese name.")],
-    name_en: Annotated[str, typer.Option(help="Its English name; default the id.", show_default=False)] = "",
-    whole_photo: Annotated[bool, typer.Option(help="Take each photograph as a whole, cut out by hand.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Show a canteen what a dish looks like; it can be read from the next tray on, without training."""
-    item = MenuItem(dish_id=dish, name_zh=name_zh, name_en=name_en or dish, price_fen=0)
-    answer = use_local_api(
-        _settings(data_dir), lambda loader: loader.enrol_dish(canteen, item, photos, whole_tray=whole_photo)
-    )
-    _OUT.print(f"[green]✓[/] {escape(name_zh)}: {answer['enrolled']} new photographs at {escape(canteen)}")
-
-
 @app.command()
 def evaluate(
     labels: Annotated[Path, typer.Argument(help="Labelled photographs (layout: recognition/evaluation/README.md).")],
@@ -412,6 +398,96 @@ def evaluate(
         _OUT.print_json(data=answer.plain())
     else:
         show_evaluation(answer, _OUT)
+
+
+@app.command()
+def calibrate(
+    labels: Annotated[Path, typer.Argument(help="Labelled trays (layout: recognition/evaluation/README.md).")],
+    images: Annotated[Path, typer.Option(help="The folder that the labels' files lie in.")],
+    enrol: Annotated[
+        str,
+        typer.Option(
+            help="What the trays are compared with: 'trays' for each other, or a file of labels whose boxes are "
+            "enrolled.",
+            metavar="trays|GALLERY.json",
+        ),
+    ] = "trays",
+    gallery_images: Annotated[
+        Path | None, typer.Option(help="The folder of the gallery's files; default beside it.", show_default=False)
+    ] = None,
+    as_staff: Annotated[
+        bool, typer.Option("--as-staff", help="Enrol the portion that is found on each photograph of --enrol.")
+    ] = False,
+    leave_out: Annotated[
+        str | None,
+        typer.Option(
+            help="'meal': enrol from other meals only, at most 3 photographs of a dish.",
+            metavar="meal",
+            show_default=False,
+        ),
+    ] = None,
+    photos_per_dish: Annotated[
+        int, typer.Option(help="Enrol at most so many photographs of a dish.", min=1, max=1000)
+    ] = 3,
+    menus: Annotated[
+        Path | None, typer.Option(help="Priced menus of canteens (menus.toml); see evaluate.", show_default=False)
+    ] = None,
+    period: Annotated[str, typer.Option(help="Which meal's menus of --menus.")] = "",
+    partly_labelled: Annotated[
+        bool,
+        typer.Option("--partly-labelled", help="Not all food is labelled: judge what is found by its dish."),
+    ] = False,
+    max_silent: Annotated[float, typer.Option(help="Share of trays that may be billed wrongly.", min=0, max=1)] = 0.003,
+    max_strange: Annotated[
+        float, typer.Option(help="Share of portions off the menu that may be taken for another dish.", min=0, max=1)
+    ] = 0.05,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Choose the share of likeness too; needs hundreds of trays.")
+    ] = False,
+    galleries: Annotated[
+        int, typer.Option(help="Try the trays on so many choices of enrolled photographs.", min=1, max=20)
+    ] = 1,
+    out: Annotated[Path | None, typer.Option(help="Write the limits into this file.", show_default=False)] = None,
+    canteen: Annotated[str, typer.Option(help="The canteen to publish for.")] = "",
+    publish: Annotated[bool, typer.Option("--publish", help="Put the limits in force at the canteen.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Find on labelled trays from when on trays can be billed without asking, within a limit for silent errors.
+
+    Exit status 1 if nothing within the limits was found; it is not published then.
+    """
+    if publish and not canteen:
+        raise SettingsError("--publish needs --canteen: whose limits are they?")
+    question = Question(
+        labels=labels,
+        images=images,
+        enrol=enrol,
+        gallery_images=gallery_images,
+        as_staff=as_staff,
+        leave_out=leave_out,
+        photos_per_dish=photos_per_dish,
+        menu=(),
+        menus=menus,
+        meal_period=period,
+        prices=None,
+        partly_labelled=partly_labelled,
+        worst=None,
+        robustness_photos=0,
+        curves=None,
+    )
+    aim = Aim(max_silent=max_silent, max_strange=max_strange)
+    settings = _settings(data_dir)
+    found = calibrate_labels(settings, question, aim, weigh=weights, galleries=galleries, out=out, bar=_bar)
+    if json:
+        _OUT.print_json(data=found.plain())
+    else:
+        show_calibration(found, _OUT)
+    if not found.choice.aim_met:
+        raise typer.Exit(1)
+    if publish:
+        answer = use_local_api(settings, lambda loader: loader.publish_acceptance(canteen, found.measured))
+        _ERR.print(f"[green]✓[/] {escape(canteen)}: version {answer['version']} in force")
 
 
 # --- import -----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine
 
+from api.acceptance import policy_without_own
 from api.access import AccessBook, make_key, read_token
 from api.canteens import CanteenBook
 from api.clock import Clock, monotonic_ns, new_secret
@@ -31,6 +32,7 @@ from api.installation import (
 from api.lanes import LaneBook
 from api.metrics import Metrics
 from api.processes.void_checkout_on_timeout import VoidCheckoutOnTimeout
+from api.recent_trays import RecentTrays
 from api.recogniser import Recogniser
 from api.settings import Settings
 from api.sse import Listeners
@@ -61,10 +63,14 @@ from engine.domain.events import (
     CanteenOpened,
     DishEnrolled,
     Event,
+    ExemplarProposed,
+    ExemplarsAdopted,
+    ExemplarsRestored,
+    ExemplarsWithdrawn,
+    GalleryReembedded,
 )
 from engine.domain.ids import checkout_stream, menu_stream
 from engine.domain.menu import Menu
-from engine.policies.acceptance import margin_policy
 from projections.catalogue import build_projections
 from projections.checkout_totals import CheckoutTotalsView
 from projections.database import open_read_models
@@ -91,6 +97,11 @@ _REMEMBERED: Final[tuple[type[Event], ...]] = (
     CanteenOpened,
     CanteenChanged,
     DishEnrolled,
+    ExemplarProposed,
+    ExemplarsAdopted,
+    ExemplarsWithdrawn,
+    ExemplarsRestored,
+    GalleryReembedded,
 )
 
 _LOGGER = logging.getLogger(__name__)
@@ -118,6 +129,7 @@ class Container:
         self.lanes = LaneBook()
         self.bell = LogBell()
         self.listeners = Listeners()
+        self.recent_trays = RecentTrays()
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -143,6 +155,7 @@ class Container:
 
     def _start(self, progress: Callable[[int, int], None] | None, closing: list[Callable[[], object]]) -> None:
         settings = self.settings
+        self.acceptance = policy_without_own(settings)
         # Models come first: nothing is touched in the store by a server that could not read a tray.
         reader = TrayReader.load(settings.models_dir, threads=settings.recognition_threads)
         self._key_seed = derived_key(settings, b"access keys")
@@ -159,7 +172,7 @@ class Container:
         _refuse_shortened_log(self.store, engine, projections)
         self.writer = CommandWriter(
             self.store,
-            build_handlers(self.vault, margin_policy(self.settings.accept_bps)),
+            build_handlers(self.vault, self.acceptance),
             queue_limit=settings.command_queue_limit,
         )
         self.writer.start()
@@ -189,6 +202,13 @@ class Container:
             self.store.log, [event_type.TOPIC for event_type in _REMEMBERED], self._remember, self.bell
         )
         follower.catch_up()
+        for canteen_id in self.galleries.canteens_of_other_embedders():
+            _LOGGER.warning(
+                "Trays of %s cannot be read: its dishes were enrolled with another embedder model. Run "
+                "`canteen gallery re-embed --canteen %s`.",
+                canteen_id,
+                canteen_id,
+            )
         follower.start()
         closing.append(follower.stop)
 
@@ -234,8 +254,10 @@ class Container:
                 self.access.apply(recorded.event)
             case CanteenOpened(profile=profile) | CanteenChanged(profile=profile):
                 self.canteens.remember(profile)
-            case DishEnrolled(canteen_id=canteen_id):
-                self.galleries.refresh(canteen_id)
+            case DishEnrolled() | GalleryReembedded() as changed:
+                self.galleries.refresh(changed.canteen_id, changed.embedder_sha256)
+            case ExemplarProposed() | ExemplarsAdopted() | ExemplarsWithdrawn() | ExemplarsRestored() as changed:
+                self.galleries.refresh(changed.canteen_id)
             case _:
                 pass
 
@@ -401,6 +423,7 @@ class Container:
             "recognition": {
                 "in_hand": self.recogniser.in_hand,
                 "limit": self.settings.recognition_queue_limit,
+                "galleries_to_re_embed": self.galleries.canteens_of_other_embedders(),
             },
         }
 

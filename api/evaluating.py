@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from api.acceptance import policy_without_own
 from api.settings import Settings
 from api.street_files import read_dishes, read_menus
 from engine.domain.errors import SettingsError
-from engine.policies.acceptance import AcceptancePolicy, margin_policy
+from engine.policies.acceptance import AcceptancePolicy
 from recognition.evaluation.curves import draw_curves
 from recognition.evaluation.enrolment import PHOTOS_PER_DISH, EnrolledDishes, Enrolment, LeaveOut
 from recognition.evaluation.evaluation import (
@@ -81,7 +82,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sold:
+class Sold:
     """What is sold at each canteen ('' if there is one), None for everything; fen of every dish, None if unknown."""
 
     canteens: tuple[str, ...]
@@ -98,18 +99,18 @@ def evaluate_labels(settings: Settings, question: Question, bar: Bar) -> Answer:
         LabelsInvalidError: labels or photographs cannot be used.
         SettingsError: options that do not go together, or a folder that cannot be written to.
     """
-    _check(question)
+    check_question(question)
     labels = read_labels(question.labels)
-    sold = _sold(question, labels)
+    sold = sold_dishes(question, labels)
     photos = by_canteen(labels, sold.canteens)
     reader = TrayReader.load(settings.models_dir, threads=settings.recognition_threads)
-    policy = margin_policy(settings.accept_bps)
+    policy = policy_without_own(settings)
     with bar("看照片 · reading the photographs") as told:
         seen = see_all(reader, photos, question.images, partly_labelled=question.partly_labelled, told=told)
     if question.enrol is None:
         evaluation = measure_all(reader, seen, None, partly_labelled=question.partly_labelled)
         return Answer(evaluation=evaluation, robustness=(), drawn=())
-    dishes = _enrolled(question, reader, photos, sold, bar)
+    dishes = enrolled_dishes(question, reader, photos, sold, bar)
     trays = judge_all(seen, dishes, policy)
     recognition = measure_recognition(trays, dishes, policy, *_prices(sold, trays))
     return Answer(
@@ -119,7 +120,7 @@ def evaluate_labels(settings: Settings, question: Question, bar: Bar) -> Answer:
     )
 
 
-def _check(question: Question) -> None:
+def check_question(question: Question) -> None:
     if question.leave_out not in (None, LeaveOut.MEAL):
         raise SettingsError(f"--leave-out {question.leave_out}: only whole meals can be left out. Write 'meal'.")
     if question.enrol is None and (question.worst or question.robustness_photos or question.leave_out):
@@ -137,8 +138,8 @@ def _check(question: Question) -> None:
         raise SettingsError("--menus and --period go together: a file of menus holds those of several meals.")
 
 
-def _enrolled(
-    question: Question, reader: TrayReader, photos: Sequence[SittingPhoto], sold: _Sold, bar: Bar
+def enrolled_dishes(
+    question: Question, reader: TrayReader, photos: Sequence[SittingPhoto], sold: Sold, bar: Bar
 ) -> EnrolledDishes:
     images, leave_out, at_most = question.images, LeaveOut.PHOTOGRAPH, question.photos_per_dish
     if question.leave_out:
@@ -152,11 +153,11 @@ def _enrolled(
         return enrol_all(reader, photos, images, enrolment, told)
 
 
-def _sold(question: Question, labels: Sequence[LabelledPhoto]) -> _Sold:
+def sold_dishes(question: Question, labels: Sequence[LabelledPhoto]) -> Sold:
     prices = None if question.prices is None else {"": _read_prices(question.prices)}
     if question.menus is None:
         _refuse_unlabelled(question, labels)
-        return _Sold(canteens=(), menus={"": question.menu} if question.menu else None, prices=prices)
+        return Sold(canteens=(), menus={"": question.menu} if question.menu else None, prices=prices)
     read = read_menus(question.menus, read_dishes(question.menus.with_name("dishes.toml")))
     # Which size a portion is is not labelled, so only the dishes themselves count.
     menus = {
@@ -169,7 +170,7 @@ def _sold(question: Question, labels: Sequence[LabelledPhoto]) -> _Sold:
         raise SettingsError(f"{question.menus} has no menu of {question.meal_period!r}. It has: {periods}.")
     if question.prices is not None:
         raise SettingsError("--menus holds prices; leave --prices out.")
-    return _Sold(
+    return Sold(
         canteens=tuple(menus),
         menus={canteen: {item.dish_id for item in items} for canteen, items in menus.items()},
         prices={canteen: {item.dish_id: item.price_fen for item in items} for canteen, items in menus.items()},
@@ -201,7 +202,7 @@ def _read_prices(path: Path) -> dict[str, int]:
     return prices
 
 
-def _prices(sold: _Sold, trays: Sequence[JudgedTray]) -> tuple[Mapping[str, Mapping[str, int]], str]:
+def _prices(sold: Sold, trays: Sequence[JudgedTray]) -> tuple[Mapping[str, Mapping[str, int]], str]:
     if sold.prices is not None:
         return sold.prices, "given"
     dish_ids = sorted({dish_id for tray in trays for dish_id in {*tray.truth, *tray.menu}})

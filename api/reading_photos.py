@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from api.acceptance import policy_in_force
 from api.clock import monotonic_ns
 from api.galleries import GalleryShelf
 from api.installation import clock_of, open_existing_store
@@ -20,7 +21,7 @@ from engine.domain.errors import CanteenError, OutsideMealPeriodError, PhotoUnre
 from engine.domain.ids import canteen_stream, menu_stream
 from engine.domain.menu import Menu
 from engine.domain.money import yuan
-from engine.policies.acceptance import AcceptancePolicy, margin_policy
+from engine.policies.acceptance import AcceptancePolicy
 from engine.policies.offers import apply_offers
 from engine.policies.pricing import price_reading
 from recognition.drawing import LabelledBox, SightingStatus, draw_reading
@@ -74,7 +75,7 @@ def read_photos(
     try:
         menu = _menu(store, settings, canteen_id, day, meal_period)
         reader = TrayReader.load(settings.models_dir, threads=settings.recognition_threads)
-        policy = margin_policy(settings.accept_bps)
+        policy = policy_in_force(store, settings, canteen_id, reader.models)
         shelf = GalleryShelf(store, reader.embedder_sha256)
         for photo, drawing in zip(photos, _drawings(photos, save), strict=True):
             yield _read_one(photo, reader, shelf, canteen_id, menu, policy, drawing)

@@ -11,9 +11,11 @@ from msgspec import Meta
 
 from engine.domain import menu as menu_words
 from engine.domain import reading as words
+from engine.domain.acceptance import AcceptanceLimits, Calibration
 from engine.domain.actor import Role
 from engine.domain.benefit_rule import BenefitRule
-from engine.domain.bill import ItemStatus, OfferKind, Tender
+from engine.domain.bill import Doubt, ItemStatus, OfferKind, Tender
+from engine.domain.gallery import ExemplarOrigin
 from engine.domain.resident import CredentialKind
 from projections.checkout_totals import CheckoutTotalsRow
 from projections.open_checkouts import OpenCheckoutRow
@@ -92,6 +94,9 @@ class SightingSent(Body, frozen=True, kw_only=True):
     box: BoxSent
     detector_bps: Bps
     candidates: Annotated[tuple[CandidateSent, ...], Meta(max_length=5, description="best first")]
+    off_menu_bps: Annotated[
+        Bps, Meta(description="similarity of the most alike dish that is enrolled but not on the menu, 0 if none")
+    ] = 0
 
 
 class ModelSent(Body, frozen=True, kw_only=True):
@@ -307,7 +312,41 @@ class DishEnrolment(Body, frozen=True, kw_only=True):
     dish_id: Id
     name_zh: Name
     name_en: Name
-    whole_tray: Annotated[bool, Meta(description="take each photograph as a whole, cut out by hand")] = False
+    variant: Annotated[
+        str, Meta(max_length=40, description="the portion or crockery that the photographs show, such as 小份 or bowl")
+    ] = ""
+    portion: Annotated[
+        str,
+        Meta(
+            pattern=r"^(largest|whole|[1-9][0-9]?|[0-9]{1,5},[0-9]{1,5},[0-9]{1,5},[0-9]{1,5})$",
+            description="what of each photograph is the dish: `largest` near the middle, the `whole` photograph, a "
+            "portion by its number in reading order from 1, or a box `left,top,right,bottom` in pixels",
+        ),
+    ] = "largest"
+
+
+class ExemplarConfirmation(Body, frozen=True, kw_only=True):
+    """Proposed photographs of a dish to be matched with from now on."""
+
+    dish_id: Id
+    exemplar_ids: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=100)]
+
+
+class ExemplarRemoval(Body, frozen=True, kw_only=True):
+    """Photographs of a dish that trays are no longer matched with."""
+
+    dish_id: Id
+    exemplar_ids: Annotated[tuple[Id, ...], Meta(max_length=100, description="none named means all of the dish")] = ()
+    reason: NeededReason
+
+
+class GalleryUndo(Body, frozen=True, kw_only=True):
+    version: Annotated[int, Meta(ge=1, description="the change to take back")]
+    reason: NeededReason
+
+
+class GalleryReembedding(Body, frozen=True, kw_only=True):
+    """Make all vectors again with the embedder model in use."""
 
 
 class CredentialBlocking(Body, frozen=True, kw_only=True):
@@ -359,6 +398,7 @@ class CandidateTold(Answer, frozen=True, kw_only=True):
 class ItemTold(Answer, frozen=True, kw_only=True):
     item_id: int
     status: ItemStatus
+    doubt: Annotated[Doubt, Meta(description="why it is left to a person, '' if it is not")]
     dish_id: str
     name_zh: str
     name_en: str
@@ -367,7 +407,7 @@ class ItemTold(Answer, frozen=True, kw_only=True):
     offer_id: Annotated[str, Meta(description="the offer that it is priced by, '' for none")]
     sold_by_piece: Annotated[bool, Meta(description="a person may say how many pieces lie there")]
     refunded: bool
-    confidence_bps: int
+    confidence_bps: Annotated[int, Meta(description="9,000 or more suffices to be billed unasked")]
     box: BoxTold | None
     candidates: tuple[CandidateTold, ...]
 
@@ -486,11 +526,102 @@ class MenuPublishedTold(Answer, frozen=True, kw_only=True):
     changed: bool
 
 
+class LookAlikesTold(Answer, frozen=True, kw_only=True):
+    """Two dishes that are easily mistaken for each other."""
+
+    dish_id: str
+    other_dish_id: str
+    told_apart_bps: Annotated[Bps, Meta(description="estimated share of portions of either that are not mistaken")]
+    trials: Annotated[int, Meta(description="photographs that the estimate rests on")]
+    won: Annotated[int, Meta(description="photographs that were nearer to their own dish")]
+    estimated: Annotated[bool, Meta(description="a dish has one photograph only: its own likeness is assumed")]
+    weaker_dish_id: Annotated[str, Meta(description="the dish that gains most by another photograph")]
+    message_zh: str
+    message_en: str
+
+
 class DishEnrolledTold(Answer, frozen=True, kw_only=True):
     canteen_id: str
     dish_id: str
     enrolled: Annotated[int, Meta(description="photographs that are new")]
+    version: Annotated[int, Meta(description="of the gallery; this change can be undone by it")]
     changed: bool
+    look_alikes: Annotated[
+        tuple[LookAlikesTold, ...], Meta(description="dishes that this one may be mistaken for, the worst first")
+    ]
+
+
+class GalleryChangedTold(Answer, frozen=True, kw_only=True):
+    canteen_id: str
+    dish_id: str
+    version: Annotated[int, Meta(description="of the gallery; this change can be undone by it")]
+    changed: bool
+
+
+class GalleryUndoneTold(Answer, frozen=True, kw_only=True):
+    canteen_id: str
+    undone: Annotated[int, Meta(description="the version that was taken back")]
+    version: int
+    changed: bool
+
+
+class GalleryReembeddedTold(Answer, frozen=True, kw_only=True):
+    canteen_id: str
+    embedder_sha256: str
+    exemplars: Annotated[int, Meta(description="photographs that got new vectors")]
+    version: int
+    changed: bool
+
+
+class ExemplarTold(Answer, frozen=True, kw_only=True):
+    """One photograph of a dish: `used` in matching, `waiting` to be learnt, `to_confirm` by a manager, `withdrawn`."""
+
+    exemplar_id: str
+    state: Literal["used", "waiting", "to_confirm", "withdrawn"]
+    origin: ExemplarOrigin
+    variant: str
+    at_ms: int
+    by_role: Role
+    by_id: Annotated[str, Meta(description="of a key, a terminal or a process")]
+    version: Annotated[int, Meta(description="of the gallery, in which it was changed last")]
+    crop_sha256: Annotated[str, Meta(description="its picture, under `gallery/crops/`")]
+
+
+class GalleryDishTold(Answer, frozen=True, kw_only=True):
+    dish_id: str
+    name_zh: str
+    name_en: str
+    exemplars: tuple[ExemplarTold, ...]
+
+
+class GalleryTold(Answer, frozen=True, kw_only=True):
+    canteen_id: str
+    version: int
+    embedder_sha256: Annotated[str, Meta(description="'' while nothing is enrolled")]
+    current: Annotated[bool, Meta(description="false: made by another embedder model, so it has to be re-embedded")]
+    dishes: tuple[GalleryDishTold, ...]
+
+
+class GalleryChangeTold(Answer, frozen=True, kw_only=True):
+    version: int
+    kind: Literal["enrolled", "proposed", "adopted", "withdrawn", "restored", "re_embedded"]
+    at_ms: int
+    by_role: Role
+    by_id: str
+    dish_id: str
+    exemplar_ids: tuple[str, ...]
+    because: Annotated[str, Meta(description="the variant, the ground or the reason, as far as there is one")]
+    undoes_version: int
+
+
+class GalleryHistoryTold(Answer, frozen=True, kw_only=True):
+    canteen_id: str
+    changes: Annotated[tuple[GalleryChangeTold, ...], Meta(description="oldest first")]
+
+
+class GalleryLookAlikesTold(Answer, frozen=True, kw_only=True):
+    canteen_id: str
+    look_alikes: Annotated[tuple[LookAlikesTold, ...], Meta(description="at most 10, the worst first")]
 
 
 class FindingTold(Answer, frozen=True, kw_only=True):
@@ -523,6 +654,22 @@ class WalletTold(Answer, frozen=True, kw_only=True):
 class CredentialBlockedTold(Answer, frozen=True, kw_only=True):
     credential_id: Annotated[str, Meta(description="a keyed hash, not the number")]
     changed: bool
+
+
+class AcceptancePolicyPublishedTold(Answer, frozen=True, kw_only=True):
+    canteen_id: str
+    version: int
+    changed: bool
+
+
+class AcceptancePolicyTold(Answer, frozen=True, kw_only=True):
+    """`policy_id` is how scans name it; `own_version` is 0 while the limits of the installation are in force."""
+
+    canteen_id: str
+    policy_id: str
+    own_version: int
+    limits: AcceptanceLimits
+    calibration: Calibration | None
 
 
 class RulePublishedTold(Answer, frozen=True, kw_only=True):
@@ -612,6 +759,13 @@ class ReadModelHealth(Answer, frozen=True, kw_only=True):
 class RecognitionHealth(Answer, frozen=True, kw_only=True):
     in_hand: int
     limit: int
+    galleries_to_re_embed: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="canteens whose trays cannot be read until `canteen gallery re-embed --canteen ID` was run, "
+            "because their dishes were enrolled with another embedder model"
+        ),
+    ]
 
 
 class Health(Answer, frozen=True, kw_only=True):

@@ -88,7 +88,7 @@ class Settings:
     upload_timeout_s: int = field(default=30, metadata={_READ: _whole(1, 600)})
     import_limit_bytes: int = field(default=16 * _MIB, metadata={_READ: _whole(1024, 256 * _MIB)})
     clock_tolerance_ms: int = field(default=120_000, metadata={_READ: _whole(0, 86_400_000)})
-    accept_bps: int = field(default=8000, metadata={_READ: _whole(0, 10_000)})
+    acceptance_limits: Path | None = field(default=None, metadata={_READ: _path})
     checkout_timeout_ms: int = field(default=600_000, metadata={_READ: _whole(1000, 86_400_000)})
     utc_offset_minutes: int = field(default=480, metadata={_READ: _whole(-720, 840)})
     verify_at_start: bool = field(default=True, metadata={_READ: _flag})

@@ -18,6 +18,7 @@ from engine.domain.calendar import business_day
 from engine.domain.canteen import CanteenProfile
 from engine.domain.errors import CanteenError, SettingsError, UnknownCanteenError
 from engine.domain.menu import MenuContent, MenuItem
+from recognition.calibration.limits_file import MeasuredLimits
 
 PHOTO_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 Told = Callable[[str, int, int], None]
@@ -62,6 +63,15 @@ class StreetLoader:
             json=msgspec.to_builtins(menu),
         )
 
+    async def publish_acceptance(self, canteen_id: str, measured: MeasuredLimits) -> dict[str, Any]:
+        """Let a canteen bill from these limits."""
+        return await self.send(
+            "PUT",
+            f"/v1/canteens/{canteen_id}/acceptance-policy",
+            f"acceptance policy of {canteen_id}",
+            json=msgspec.to_builtins(measured),
+        )
+
     async def load_rules(self, path: Path) -> int:
         """Publish the benefit rules of one file; return how many it holds."""
         rules = read_rules(path)
@@ -82,9 +92,15 @@ class StreetLoader:
         )
 
     async def enrol_dish(
-        self, canteen_id: str, dish: MenuItem, photos: Sequence[Path], *, whole_tray: bool = False
+        self,
+        canteen_id: str,
+        dish: MenuItem,
+        photos: Sequence[Path],
+        *,
+        variant: str = "",
+        portion: str = "largest",
     ) -> dict[str, Any]:
-        """Enrol photographs of one dish."""
+        """Enrol photographs of one dish; `portion` as in `POST /v1/canteens/{canteen_id}/dishes`."""
         return await self.send(
             "POST",
             f"/v1/canteens/{canteen_id}/dishes",
@@ -93,10 +109,26 @@ class StreetLoader:
                 "dish_id": dish.dish_id,
                 "name_zh": dish.name_zh,
                 "name_en": dish.name_en,
-                "whole_tray": "true" if whole_tray else "false",
+                "variant": variant,
+                "portion": portion,
             },
             files=[("photos", (path.name, _content(path))) for path in photos],
         )
+
+    async def change_gallery(self, canteen_id: str, change: str, **said: Any) -> dict[str, Any]:
+        """Change a canteen's gallery by `undo`, `removals`, `confirmations` or `re-embedding`, with the fields of each."""
+        path = f"/v1/canteens/{canteen_id}/gallery/{change}"
+        return await self.send("POST", path, f"gallery of {canteen_id}", json=said)
+
+    async def gallery(self, canteen_id: str, part: str = "", **query: Any) -> dict[str, Any]:
+        """Return a canteen's gallery, or `/history` or `/look-alikes` of it."""
+        path = f"/v1/canteens/{canteen_id}/gallery{part}"
+        return await self.send("GET", path, f"gallery of {canteen_id}", params=query)
+
+    async def canteen_ids(self) -> list[str]:
+        """Return all canteens, in the order of their ids."""
+        answer = await self.send("GET", "/v1/canteens", "canteens")
+        return sorted(canteen["canteen_id"] for canteen in answer["canteens"])
 
     async def enrol_folder(self, street: Street, folder: Path, told: Told) -> int:
         """Enrol `<folder>/<canteen>/<dish>/*.jpg` of every canteen; return the number of dishes."""

@@ -94,9 +94,16 @@ class Gallery:
         """A gallery without any exemplar of this dish."""
         return self._with_dishes({known: dish for known, dish in self._dishes.items() if known != dish_id})
 
-    def likenesses(self, embeddings: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return how alike (n, 1280) embeddings are to every dish, whatever is on the menu: (n,) in [-1, 1] by dish."""
-        return {dish_id: _likeness(dish, embeddings) for dish_id, dish in self._dishes.items()}
+    def likenesses(
+        self, embeddings: NDArray[np.float32], dish_ids: Collection[str] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return how alike (n, 1280) embeddings are to dishes, whatever is on the menu: (n,) in [-1, 1] by dish.
+
+        Args:
+            dish_ids: which dishes; all that are enrolled if None.
+        """
+        named = self._dishes.keys() if dish_ids is None else self._dishes.keys() & set(dish_ids)
+        return {dish_id: _likeness(self._dishes[dish_id], embeddings) for dish_id in named}
 
     def match(self, embeddings: NDArray[np.float32], menu: Collection[str]) -> list[tuple[Candidate, ...]]:
         """Rank today's dishes for each portion: half the mean's likeness, half its best photograph's.

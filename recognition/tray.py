@@ -38,8 +38,8 @@ LEAST_CROP_SIDE_PX: Final = 48
 EMBED_BATCH: Final = 6
 ZOOM_SHARES: Final = (0.0, 0.12, 0.22)
 EXEMPLAR_ID_DIGITS: Final = 32
-CROP_JPEG_SIDE_PX: Final = 480
-CROP_JPEG_QUALITY: Final = 88
+CROP_JPEG_SIDE_PX: Final = 640
+CROP_JPEG_QUALITY: Final = 98
 
 
 class WhichPortion(StrEnum):
@@ -368,5 +368,6 @@ def _crop_jpeg(image: Image.Image, box: Box) -> bytes:
     crop = image.crop((box.left_px, box.top_px, box.right_px, box.bottom_px))
     crop.thumbnail((CROP_JPEG_SIDE_PX, CROP_JPEG_SIDE_PX), Image.Resampling.BILINEAR)
     buffer = io.BytesIO()
-    crop.save(buffer, "JPEG", quality=CROP_JPEG_QUALITY)
+    # Full colour resolution: another embedder will see this crop instead of the photograph (decision R12).
+    crop.save(buffer, "JPEG", quality=CROP_JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()

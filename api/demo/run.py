@@ -30,7 +30,6 @@ from engine.domain.calendar import business_day, instant_ms
 from engine.domain.errors import SettingsError
 from engine.domain.events import TrayScanned
 
-ACCEPT_BPS: Final = 6000
 """Where right and wrong part on the fixture pictures, which are easier than real food (fixtures/README.md)."""
 
 _HOST: Final = "127.0.0.1"
@@ -211,7 +210,6 @@ def _serving(options: DemoOptions, start_ms: int) -> Iterator[subprocess.Popen[b
         "CANTEEN_PORT": str(options.port),
         "CANTEEN_CLOCK_START": datetime.fromtimestamp(start_ms / 1000, UTC).isoformat(),
         "CANTEEN_CLOCK_SPEED": str(options.speed),
-        "CANTEEN_ACCEPT_BPS": str(ACCEPT_BPS),
     }
     # A session of its own: Ctrl-C reaches the demo, which then stops the server in order. What goes wrong is told on
     # stderr; that it serves is told by the demo.

@@ -100,6 +100,7 @@ BILL: Final[dict[str, Any]] = {
         {
             "item_id": 1,
             "status": "accepted",
+            "doubt": "",
             "dish_id": "hongshaorou",
             "name_zh": "红烧肉",
             "name_en": "Braised pork belly",

@@ -104,6 +104,7 @@ def _describe_item(
     return {
         "item_id": item.item_id,
         "status": item.status.value,
+        "doubt": item.doubt.value,
         **_named(item.dish_id, menu),
         "price_fen": offered[1].price_fen if offered else item.price_fen,
         "list_price_fen": item.price_fen,

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.deciders.stream_type import StreamType
 from engine.domain.actor import Actor, Role
-from engine.domain.bill import AppliedOffer, BenefitKind, Bill, ItemStatus, ScannedItem, ServiceSplit, Tender
+from engine.domain.bill import AppliedOffer, BenefitKind, Bill, Doubt, ItemStatus, ScannedItem, ServiceSplit, Tender
 from engine.domain.canteen import Site
 from engine.domain.commands import (
     AddDish,
@@ -641,7 +641,13 @@ def _with_items(state: OpenCheckout, event: DishCorrected | DishAdded | DishRemo
     match event:
         case DishCorrected():
             items = tuple(
-                replace(item, dish_id=event.to_dish_id, price_fen=event.price_fen, status=ItemStatus.ACCEPTED)
+                replace(
+                    item,
+                    dish_id=event.to_dish_id,
+                    price_fen=event.price_fen,
+                    status=ItemStatus.ACCEPTED,
+                    doubt=Doubt.NONE,
+                )
                 if item.item_id == event.item_id
                 else item
                 for item in items

@@ -17,6 +17,20 @@ class ItemStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Doubt(StrEnum):
+    """Why a portion is left to a person."""
+
+    NONE = ""
+    NOT_RECORDED = "not_recorded"
+    """Scanned before reasons were kept."""
+    NOT_ALIKE = "not_alike"
+    LOOK_ALIKE = "look_alike"
+    FAINT = "faint"
+    MAY_BE_ONE = "may_be_one"
+    UNUSUAL_COUNT = "unusual_count"
+    WHICH_SIZE = "which_size"
+
+
 class Tender(StrEnum):
     """A way of paying."""
 
@@ -43,10 +57,14 @@ class OfferKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedItem:
-    """One portion of a reading with its price on the menu; `dish_id` is '' and the price 0 while it is unknown."""
+    """One portion of a reading with its price on the menu; `dish_id` is '' and the price 0 while it is unknown.
+
+    `confidence_bps` is 9,000 or more where it suffices to be billed unasked.
+    """
 
     item_id: int
     status: ItemStatus
+    doubt: Doubt = Doubt.NONE
     dish_id: str
     price_fen: int
     confidence_bps: int

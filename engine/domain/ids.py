@@ -49,6 +49,11 @@ def gallery_stream(canteen_id: str) -> str:
     return f"gallery-{canteen_id}"
 
 
+def acceptance_stream(canteen_id: str) -> str:
+    """The limits from which a canteen bills without asking, in versions."""
+    return f"acceptance-{canteen_id}"
+
+
 def access_key_stream(key_id: str) -> str:
     """One key of a terminal or of a person."""
     return f"access-{key_id}"

@@ -26,11 +26,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DishSighting:
-    """One portion seen on the tray; candidates are today's dishes, best first, at most five."""
+    """One portion seen on the tray; candidates are today's dishes, best first, at most five.
+
+    `off_menu_bps` is the similarity of the most alike dish that the canteen knows but does not sell now, 0 if none.
+    """
 
     box: Box
     detector_bps: int
     candidates: tuple[Candidate, ...]
+    off_menu_bps: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ A camera counts portions, never pieces: two eggs in one well are one portion unt
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engine.domain.bill import ItemStatus, ScannedItem
+from engine.domain.bill import Doubt, ItemStatus, ScannedItem
 from engine.domain.errors import DishNotOnMenuError, DishWithoutPriceError, EmptyTrayError, InvalidValueError
 from engine.domain.menu import MenuItem
 from engine.domain.reading import Candidate, DishSighting, TrayReading
@@ -38,19 +38,21 @@ def price_reading(
         )
     items = []
     sightings = [_whatever_size(sighting, menu) for sighting in reading.sightings]
-    statuses = policy.judge_tray(sightings)
-    for number, (sighting, status) in enumerate(zip(sightings, statuses, strict=True), start=1):
+    judgements = policy.judge_tray(sightings)
+    for number, (sighting, judged) in enumerate(zip(sightings, judgements, strict=True), start=1):
+        status, doubt = judged.status, judged.doubt
         candidates: list[Candidate] = []
         for rank, candidate in enumerate(sighting.candidates):
             sizes = sizes_by_area(sizes_of(menu, candidate.dish_id), sighting.box, reading.width_px, reading.height_px)
             candidates += [replace(candidate, dish_id=size.dish_id) for size in sizes]
             if rank == 0 and len(sizes) > 1 and status is ItemStatus.ACCEPTED:
-                status = ItemStatus.UNCERTAIN
+                status, doubt = ItemStatus.UNCERTAIN, Doubt.WHICH_SIZE
         dish_id = "" if status is ItemStatus.UNKNOWN else candidates[0].dish_id
         items.append(
             ScannedItem(
                 item_id=number,
                 status=status,
+                doubt=doubt,
                 dish_id=dish_id,
                 price_fen=menu[dish_id].price_fen if dish_id else 0,
                 confidence_bps=policy.confidence_bps(sighting),

@@ -1,5 +1,6 @@
 """Which labelled portions a tray may be compared with: never its own, and few enough to be what staff would take."""
 
+import random
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,12 @@ class EnrolledDishes:
             for canteen, dishes in self._places.items()
         }
         self._empty = Gallery(embedder_sha256)
+
+    def in_another_order(self, seed: int) -> "EnrolledDishes":
+        """The same photographs in another order, of which others are chosen where not all of a dish are enrolled."""
+        places = [place for dishes in self._places.values() for of_dish in dishes.values() for place in of_dish]
+        random.Random(seed).shuffle(places)
+        return EnrolledDishes(self._empty.embedder_sha256, places, self._vectors, self._enrolment)
 
     @property
     def exemplars(self) -> int:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.application.decision import Decision, States, StreamAppend
-from engine.deciders import access_key, canteen, menu, rulebook
+from engine.deciders import acceptance, access_key, canteen, menu, rulebook
 from engine.deciders.stream_type import StreamType
 from engine.domain import commands, ids
 from engine.domain.events import Event
@@ -33,6 +33,15 @@ class CatalogueHandlers:
             "version": state.version + len(events),
         }
         return _decided(menu.MENU, stream, events, answer)
+
+    def publish_acceptance_policy(self, command: commands.PublishAcceptancePolicy, states: States) -> Decision:
+        """Let a canteen bill from other limits, from the next tray on."""
+        canteen.require_profile(states.get(canteen.CANTEEN, ids.canteen_stream(command.canteen_id)), command.canteen_id)
+        stream = ids.acceptance_stream(command.canteen_id)
+        state = states.get(acceptance.ACCEPTANCE, stream)
+        events = acceptance.decide_publication(state, command)
+        answer = {"canteen_id": command.canteen_id, "version": state.version + len(events)}
+        return _decided(acceptance.ACCEPTANCE, stream, events, answer)
 
     def publish_rule(self, command: commands.PublishBenefitRule, states: States) -> Decision:
         """Add a benefit rule in its next version."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from engine.domain.acceptance import AcceptanceLimits
 from engine.domain.actor import Actor, Role
 from engine.domain.benefit_rule import (
     BenefitRule,
@@ -42,7 +43,12 @@ MENU = {
     for dish_id, price_fen in MENU_PRICES_FEN.items()
 }
 
-POLICY = AcceptancePolicy(policy_id="test-1", accept_bps=7000, known_bps=3500, detector_bps=4000)
+POLICY = AcceptancePolicy(
+    policy_id="test-1",
+    limits=AcceptanceLimits(
+        likeness_pct=50, accept_bps=3500, known_bps=3500, detector_bps=4000, most_equal=3, most_portions=8
+    ),
+)
 
 CARDS = (CredentialKind.ELDER_CARD, CredentialKind.SOCIAL_CARD)
 
