@@ -52,7 +52,7 @@ def _detector(evaluation: Evaluation) -> Table:
     if evaluation.partly_labelled:
         title += "; boxes that lie on no label are left out"
     table = _table(title, "检测分 score", "召回 recall", "精确 precision", "数目全对 exact count")
-    for row in evaluation.detector:
+    for row in evaluation.detector_by_score:
         style = "bold" if row.counted_from_bps == COUNTED_FROM_BPS else ""
         score = f"{row.counted_from_bps / 10_000:.2f}"
         table.add_row(score, share(row.recall), share(row.precision), share(row.exact_count), style=style)

@@ -73,7 +73,8 @@ class Evaluation:
     refused_photographs: tuple[str, ...]
     partly_labelled: bool
     models: tuple[tuple[str, str], ...]
-    detector: tuple[DetectorFigures, ...]
+    detector: DetectorFigures
+    detector_by_score: tuple[DetectorFigures, ...]
     recognition: RecognitionFigures | None
 
 
@@ -173,7 +174,8 @@ def measure_all(
         refused_photographs=tuple(one.photo.label.file for one in seen if one.refusal),
         partly_labelled=partly_labelled,
         models=tuple((ref.name, ref.sha256) for ref in reader.models),
-        detector=tuple(measure_detector(seen, score_bps) for score_bps in DETECTOR_SCORES_BPS),
+        detector=measure_detector(seen, COUNTED_FROM_BPS),
+        detector_by_score=tuple(measure_detector(seen, score_bps) for score_bps in DETECTOR_SCORES_BPS),
         recognition=recognition,
     )
 

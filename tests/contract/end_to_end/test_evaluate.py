@@ -43,11 +43,14 @@ def test_without_a_gallery_only_the_detector_is_measured(labels: Path) -> None:
     portions = sum(len(dishes) for dishes in labelled(labels))
     assert figures["photographs"] == 7
     assert figures["labelled_portions"] == portions
-    assert [row["counted_from_bps"] for row in figures["detector"]] == [3300, 4000, 5000, 6000]
-    for row in figures["detector"]:
+    assert [row["counted_from_bps"] for row in figures["detector_by_score"]] == [3300, 4000, 5000, 6000]
+    for row in figures["detector_by_score"]:
         assert row["recall"]["of"] == portions
         assert row["exact_count"]["of"] == 7
-    assert figures["detector"][0]["recall"]["hits"] >= figures["detector"][-1]["recall"]["hits"] > 0
+    first, counted, *_, last = figures["detector_by_score"]
+    assert first["recall"]["hits"] >= last["recall"]["hits"]
+    assert figures["detector"] == counted
+    assert counted["recall"]["hits"] > 0
     assert figures["recognition"] is None
     assert [name for name, _ in figures["models"]] == ["dish_detector", "dish_embedder"]
 
