@@ -1,18 +1,25 @@
 """Reads photographs in a few threads, so that the event loop stays free; what waits is bounded."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from api.clock import monotonic_ns
+from api.exemplars import portion_view
 from api.galleries import GalleryShelf
 from api.metrics import Metrics
+from api.recent_trays import RecentTray
 from api.request_errors import RecognitionBusyError
-from engine.domain.reading import TrayReading
+from engine.domain.commands import PortionView
+from engine.domain.reading import Box, TrayReading
 from recognition.frame import PhotoLimits, decode_photo
-from recognition.tray import EnrolledPhoto, TrayReader
+from recognition.gallery import encode_vectors
+from recognition.lookalikes import LookAlikes, find_look_alikes
+from recognition.tray import EnrolledPhoto, PortionChoice, TrayReader
+
+T = TypeVar("T")
 
 RETRY_AFTER_S: Final = 1
 
@@ -71,17 +78,45 @@ class Recogniser:
             frame = decode_photo(photo, limits=self._photo_limits)
             return self.reader.read_frame(frame, self._galleries.gallery(canteen_id), dish_ids), wait_ns
 
-        reading, wait_ns = await asyncio.get_running_loop().run_in_executor(self._threads, read)
+        reading, wait_ns = await self._in_thread(read)
         self._metrics.photo_read(wait_ns, reading.timings)
         return reading
 
-    async def enrol(self, photos: Sequence[bytes], *, whole_tray: bool) -> list[EnrolledPhoto]:
+    async def enrol(self, photos: Sequence[bytes], portion: PortionChoice) -> list[EnrolledPhoto]:
         """Make photographs of one dish ready for a gallery; see `TrayReader.enrol` for what can go wrong."""
+        return await self._in_thread(lambda: self.reader.enrol(photos, portion=portion))
 
-        def enrol() -> list[EnrolledPhoto]:
-            return self.reader.enrol(photos, whole_tray=whole_tray)
+    async def view(self, tray: RecentTray, box: Box) -> PortionView:
+        """Measure one portion of a tray that was read before against the canteen's gallery.
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, enrol)
+        Raises:
+            RecognitionError: the photograph, the gallery or a model cannot be used.
+        """
+
+        def view() -> PortionView:
+            frame = decode_photo(tray.photo, limits=self._photo_limits)
+            return portion_view(self.reader, frame, box, self._galleries.shelved(tray.canteen_id))
+
+        return await self._in_thread(view)
+
+    async def look_alikes(self, canteen_id: str, dish_ids: Collection[str] | None) -> list[LookAlikes]:
+        """Estimate how surely a canteen's dishes are told apart; see `find_look_alikes`.
+
+        Raises:
+            GalleryMismatchError: the gallery belongs to another embedder.
+        """
+        return await self._in_thread(lambda: find_look_alikes(self._galleries.gallery(canteen_id), dish_ids))
+
+    async def vectors_of_crops(self, crops: Iterable[bytes]) -> list[bytes]:
+        """Make the stored form of the vectors of kept crops, with the embedder in use; `crops` is read in a thread.
+
+        Raises:
+            RecognitionError: a crop or the embedder cannot be used.
+        """
+        return await self._in_thread(lambda: [encode_vectors(self.reader.vectors_of_crop(crop)) for crop in crops])
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
         """Finish what is being read."""

@@ -345,10 +345,6 @@ class GalleryUndo(Body, frozen=True, kw_only=True):
     reason: NeededReason
 
 
-class GalleryReembedding(Body, frozen=True, kw_only=True):
-    """Make all vectors again with the embedder model in use."""
-
-
 class CredentialBlocking(Body, frozen=True, kw_only=True):
     credential: Credential
     reason: NeededReason

@@ -55,11 +55,13 @@ def find_look_alikes(gallery: Gallery, dish_ids: Collection[str] | None = None) 
         by_dish.setdefault(exemplar.dish_id, []).append(exemplar)
     portions = {dish_id: _portions(of) for dish_id, of in by_dish.items()}
     own = _own_likenesses(by_dish, portions)
-    rivals = {dish_id: gallery.likenesses(of) for dish_id, of in portions.items()}
+    # Of a pair, at least one dish was asked for.
+    asked = by_dish.keys() if dish_ids is None else by_dish.keys() & set(dish_ids)
+    rivals = {dish_id: gallery.likenesses(of, None if dish_id in asked else asked) for dish_id, of in portions.items()}
     pairs = [
         _compare(one, other, own, rivals, {each for each in (one, other) if len(by_dish[each]) < 2})
         for one, other in combinations(sorted(by_dish), 2)
-        if dish_ids is None or one in dish_ids or other in dish_ids
+        if one in asked or other in asked
     ]
     return sorted(pairs, key=lambda pair: (pair.told_apart_bps, pair.dish_id, pair.other_dish_id))
 

@@ -1,6 +1,5 @@
-"""Canteens, their menus, and what their dishes look like."""
+"""Canteens and their menus."""
 
-import hashlib
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -8,19 +7,14 @@ import msgspec
 from starlette.responses import Response
 
 from api import request_errors, schemas
-from api.request_errors import BodyInvalidError
 from api.routes import examples
-from api.routes.call import Call, answered, form_fields
-from api.routes.operation import ADMINISTRATION, EVERY_ROLE, KITCHEN, MULTIPART, Content, Operation
+from api.routes.call import Call, answered
+from api.routes.operation import ADMINISTRATION, EVERY_ROLE, KITCHEN, Content, Operation
 from api.routes.parameters import path_day, path_id
 from engine.domain import commands, errors
 from engine.domain.calendar import MealPeriod
 from engine.domain.canteen import CanteenProfile, Lane
-from engine.domain.events import ExemplarRef
-from recognition.gallery import encode_vectors
 
-MAX_PHOTOS: Final = 5
-_FORM_OVERHEAD_BYTES: Final = 16 * 1024
 _TAG: Final = "canteens"
 
 _CANTEEN = msgspec.json.Decoder(schemas.CanteenSent)
@@ -101,74 +95,6 @@ async def get_menu(call: Call) -> Response:
             "inclusions": menu.inclusions,
         }
     )
-
-
-async def enrol_dish(call: Call) -> Response:
-    canteen_id = _own_canteen(call)
-    command_id = call.command_id
-    recogniser = call.container.recogniser
-    with recogniser.place():
-        form = await call.form(
-            MAX_PHOTOS * call.container.settings.photo_limit_bytes + _FORM_OVERHEAD_BYTES,
-            max_files=MAX_PHOTOS,
-        )
-        sent = form_fields(form.fields, schemas.DishEnrolment)
-        photos = form.files.get("photos", [])
-        if not photos or len(form.files) != 1:
-            raise BodyInvalidError(f"Send 1 to {MAX_PHOTOS} photographs of the dish, each as a file 'photos'.")
-        draft = commands.EnrolDish(
-            command_id=command_id,
-            at_ms=call.at_ms(None),
-            by=call.key.actor,
-            canteen_id=canteen_id,
-            dish_id=sent.dish_id,
-            name_zh=sent.name_zh,
-            name_en=sent.name_en,
-            embedder_sha256=recogniser.reader.embedder_sha256,
-            exemplars=(),
-            attachments={},
-        )
-        photo_hashes = [hashlib.sha256(photo).hexdigest() for photo in photos]
-        identity = msgspec.json.encode((call.key.key_id, canteen_id, sent, photo_hashes))
-        before = await call.container.recall(draft, identity)
-        if before is not None:
-            return answered(before.value, replayed=True)
-        call.container.canteens.profile(canteen_id)
-        enrolled = await recogniser.enrol(photos, whole_tray=sent.whole_tray)
-    attachments: dict[str, bytes] = {}
-    exemplars = []
-    for seen in enrolled:
-        vectors_sha256 = _attach(attachments, encode_vectors(seen.vectors))
-        exemplars.append(
-            ExemplarRef(
-                exemplar_id=seen.exemplar_id,
-                photo_sha256=next(sha256 for sha256 in photo_hashes if sha256.startswith(seen.exemplar_id)),
-                vectors_sha256=vectors_sha256,
-                crop_sha256=_attach(attachments, seen.crop_jpeg),
-            )
-        )
-    command = commands.EnrolDish(
-        command_id=command_id,
-        at_ms=draft.at_ms,
-        by=draft.by,
-        canteen_id=canteen_id,
-        dish_id=sent.dish_id,
-        name_zh=sent.name_zh,
-        name_en=sent.name_en,
-        embedder_sha256=draft.embedder_sha256,
-        exemplars=tuple(exemplars),
-        attachments=attachments,
-    )
-    answer = await call.container.submit(command, identity)
-    # The next photograph is read with the new dish, even before the log's follower has come to it.
-    call.container.galleries.refresh(canteen_id)
-    return answered(answer.value, replayed=answer.repeated)
-
-
-def _attach(attachments: dict[str, bytes], content: bytes) -> str:
-    sha256 = hashlib.sha256(content).hexdigest()
-    attachments[sha256] = content
-    return sha256
 
 
 def _own_canteen(call: Call) -> str:
@@ -259,45 +185,6 @@ OPERATIONS: Final = (
             errors.UnknownCanteenError,
             errors.DishWithoutPriceError,
             errors.InvalidValueError,
-            request_errors.OtherLaneError,
-        ),
-    ),
-    Operation(
-        method="POST",
-        path="/v1/canteens/{canteen_id}/dishes",
-        handle=enrol_dish,
-        roles=KITCHEN,
-        tag=_TAG,
-        summary="录入菜品照片 · Enrol a dish",
-        description=(
-            f"Shows what a dish looks like in this canteen, with 1 to {MAX_PHOTOS} photographs. From then on it is a "
-            "candidate wherever it is on the menu."
-        ),
-        parameters=(_CANTEEN_ID,),
-        takes=(
-            Content(
-                shape=schemas.DishEnrolment,
-                example={
-                    "dish_id": "hongshaorou",
-                    "name_zh": "红烧肉",
-                    "name_en": "Braised pork belly",
-                    "photos": ["(JPEG)"],
-                },
-                media_type=MULTIPART,
-                files=("photos",),
-            ),
-        ),
-        answer=Content(
-            shape=schemas.DishEnrolledTold,
-            example={"canteen_id": "lanxi", "dish_id": "hongshaorou", "enrolled": 1, "changed": True},
-        ),
-        problems=(
-            errors.UnknownCanteenError,
-            errors.EnrolmentError,
-            errors.InvalidValueError,
-            errors.InferenceFailedError,
-            request_errors.RecognitionBusyError,
-            request_errors.BodyTooSlowError,
             request_errors.OtherLaneError,
         ),
     ),

@@ -8,6 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from api import request_errors, schemas
+from api.recent_trays import RecentTray
 from api.request_errors import BodyInvalidError
 from api.routes import examples
 from api.routes.call import Call, Form, answered, form_fields
@@ -16,7 +17,7 @@ from api.routes.parameters import path_id
 from engine.domain import commands, errors
 from engine.domain.actor import Role
 from engine.domain.events import ReadingSource, VoidCause
-from engine.domain.reading import TrayReading
+from engine.domain.reading import Box, TrayReading
 from engine.domain.resident import CredentialKind
 
 _FORM_OVERHEAD_BYTES: Final = 16 * 1024
@@ -94,12 +95,18 @@ async def _scan_photo(call: Call, checkout_id: str) -> Response:
             return answered(before.value, replayed=True)
         dish_ids = await call.container.dishes_sold(canteen_id, lane_id, draft.at_ms)
         reading = await call.container.recogniser.read(canteen_id, photo, dish_ids)
-    return await _scanned(call, replace(draft, reading=reading), identity)
+    return await _scanned(call, replace(draft, reading=reading), identity, photo)
 
 
-async def _scanned(call: Call, command: commands.ScanTray, identity: bytes | None) -> Response:
+async def _scanned(
+    call: Call, command: commands.ScanTray, identity: bytes | None, photo: bytes | None = None
+) -> Response:
     answer = await call.container.submit(command, identity)
     if not answer.repeated:
+        if photo is not None:
+            boxes = {item["item_id"]: Box(**item["box"]) for item in answer.value["items"] if item["box"] is not None}
+            tray = RecentTray(canteen_id=command.canteen_id, photo=photo, boxes=boxes)
+            call.container.recent_trays.remember(command.checkout_id, tray)
         call.container.lanes.remember(command.checkout_id, command.canteen_id, command.lane_id)
         call.container.metrics.scanned(command.source.value, answer.value["status"])
     return answered(answer.value, replayed=answer.repeated)
@@ -108,6 +115,7 @@ async def _scanned(call: Call, command: commands.ScanTray, identity: bytes | Non
 async def correct_item(call: Call) -> Response:
     checkout_id = await _own_checkout(call)
     sent = await call.json(_CORRECTION)
+    view = await _view(call, checkout_id, sent.item_id)
     command = commands.CorrectDish(
         command_id=call.command_id,
         at_ms=call.at_ms(sent.occurred_at_ms),
@@ -117,8 +125,22 @@ async def correct_item(call: Call) -> Response:
         dish_id=sent.dish_id,
         pieces=sent.pieces,
         reason=sent.reason,
+        view=view,
     )
     return await _corrected(call, command, "corrected")
+
+
+async def _view(call: Call, checkout_id: str, item_id: int) -> commands.PortionView | None:
+    """Return how the item looks, if its photograph is at hand. A correction never waits for, nor fails by, learning."""
+    tray = call.container.recent_trays.find(checkout_id)
+    box = tray.boxes.get(item_id) if tray is not None else None
+    if tray is None or box is None:
+        return None
+    try:
+        with call.container.recogniser.place():
+            return await call.container.recogniser.view(tray, box)
+    except (errors.RecognitionError, errors.StoreError, errors.NotFoundError, request_errors.RecognitionBusyError):
+        return None
 
 
 async def add_item(call: Call) -> Response:
@@ -175,7 +197,9 @@ async def identify_diner(call: Call) -> Response:
 
 async def pay_checkout(call: Call) -> Response:
     checkout_id = await _own_checkout(call)
-    return await call.carry_out(_payment(call, checkout_id, await call.json(_PAYMENT)))
+    paid = await call.carry_out(_payment(call, checkout_id, await call.json(_PAYMENT)))
+    call.container.recent_trays.forget(checkout_id)
+    return paid
 
 
 def _payment(call: Call, checkout_id: str, sent: schemas.AnyPayment) -> commands.PayCheckout:
@@ -255,7 +279,7 @@ async def void_checkout(call: Call) -> Response:
     checkout_id = await _own_checkout(call)
     sent = await call.json(_VOIDING)
     by = call.key.diner
-    return await call.carry_out(
+    voided = await call.carry_out(
         commands.VoidCheckout(
             command_id=call.command_id,
             at_ms=call.at_ms(sent.occurred_at_ms),
@@ -265,6 +289,8 @@ async def void_checkout(call: Call) -> Response:
             reason=sent.reason,
         )
     )
+    call.container.recent_trays.forget(checkout_id)
+    return voided
 
 
 async def refund_checkout(call: Call) -> Response:

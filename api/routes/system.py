@@ -91,7 +91,7 @@ _HEALTH: Final[dict[str, Any]] = {
     },
     "read_models": [{"name": "checkout_totals", "state": "live", "lag": 0}],
     "models": [{"name": "dish_detector", "sha256": examples.SHA256}],
-    "recognition": {"in_hand": 0, "limit": 16},
+    "recognition": {"in_hand": 0, "limit": 16, "galleries_to_re_embed": []},
 }
 
 OPERATIONS: Final = (
@@ -113,7 +113,9 @@ OPERATIONS: Final = (
         tag=_TAG,
         summary="健康状态 · How it is",
         description=(
-            "Store, writer, lag of the read models, models and head of the hash chain. 503 with `faults` if work stops."
+            "Store, writer, lag of the read models, models and head of the hash chain. 503 with `faults` if work "
+            "stops. `galleries_to_re_embed` names canteens whose trays cannot be read until `canteen gallery re-embed` "
+            "was run."
         ),
         answer=Content(shape=schemas.Health, example=_HEALTH),
         also_answers=(503,),

@@ -74,6 +74,7 @@ IN_PATH = {
     "resident_id": "nobody",
     "key_id": "nokey",
     "code": "checkout_held",
+    "crop_sha256": "0" * 64,
 }
 
 

@@ -15,7 +15,7 @@ from engine.domain.errors import (
 )
 from engine.domain.reading import Box, ReadingTimings, TrayReading
 from recognition.gallery import Exemplar, Gallery
-from recognition.tray import EnrolledPhoto, TrayReader
+from recognition.tray import EnrolledPhoto, TrayReader, WhichPortion
 from tests.unit.recognition.pictures import HEAPS, empty_tray, encoded, tray
 
 DISHES = ("tomato", "greens", "egg", "pork")
@@ -226,11 +226,11 @@ def test_a_photograph_without_a_portion_is_enrolled_as_a_whole_and_says_so(reade
     (photo,) = reader.enrol([encoded(empty_tray())])
     assert not photo.portion_found
     assert photo.box == Box(left_px=0, top_px=0, right_px=960, bottom_px=720)
-    assert max(Image.open(io.BytesIO(photo.crop_jpeg)).size) == 480
+    assert max(Image.open(io.BytesIO(photo.crop_jpeg)).size) == 640
 
 
 def test_a_photograph_can_be_enrolled_as_a_whole_on_demand(reader: TrayReader) -> None:
-    (photo,) = reader.enrol([encoded(tray(1))], whole_tray=True)
+    (photo,) = reader.enrol([encoded(tray(1))], portion=WhichPortion.WHOLE)
     assert photo.box == Box(left_px=0, top_px=0, right_px=960, bottom_px=720)
     assert not photo.portion_found
 

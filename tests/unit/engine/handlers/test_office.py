@@ -103,7 +103,13 @@ def test_an_enrolment_stores_exactly_the_vectors_and_crops_that_its_event_names(
     decision = street.decide(command)
 
     assert decision.attachments == {"vectors": b"v", "crop": b"c"}
-    assert decision.answer == {"canteen_id": "lanxi", "dish_id": "mifan", "enrolled": 1, "changed": True}
+    assert decision.answer == {
+        "canteen_id": "lanxi",
+        "dish_id": "mifan",
+        "enrolled": 1,
+        "version": 1,
+        "changed": True,
+    }
     street.do(command)
     again = street.decide(enrol(street, {"vectors": b"v", "crop": b"c"}))
     assert (again.attachments, again.appends, again.answer["enrolled"]) == ({}, (), 0)
