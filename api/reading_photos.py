@@ -180,9 +180,19 @@ def _drawn(frame: Frame, items: Sequence[ScannedItem], menu: Menu) -> bytes:
             box=item.box,
             status=SightingStatus(item.status.value),
             title=menu.by_dish[item.dish_id].name_zh if item.dish_id else "未识别",
-            details=f"{item.confidence_bps // 100}%" + (f"  {yuan(item.price_fen)} 元" if item.dish_id else ""),
+            details=_details(item),
         )
         for item in items
         if item.box is not None
     ]
     return draw_reading(frame, labelled)
+
+
+def _details(item: ScannedItem) -> str:
+    """Confidence, price, and in words what the colour of a doubtful portion says."""
+    parts = [f"{item.confidence_bps // 100}%"]
+    if item.dish_id:
+        parts.append(f"{yuan(item.price_fen)} 元")
+    if item.status is ItemStatus.UNCERTAIN:
+        parts.append("待确认")
+    return "  ".join(parts)
