@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 
-.PHONY: demo test lint bench train-embedder clean
+.PHONY: demo test test-training lint bench train-detector train-embedder clean
 
 demo: .venv/.installed
 	$(BIN)/canteen demo $(ARGS)
 
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest $(ARGS)
+
+# Apart from the others because they need the packages for training, which are large.
+test-training: .venv/.installed-train
+	$(BIN)/python -m pytest --override-ini addopts='-ra --strict-markers --import-mode=importlib' tests/training $(ARGS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -23,6 +27,9 @@ bench: .venv/.installed-dev
 # On a CPU a quarter to a third of the time went into the kernel's memory management without these.
 TRAINING_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=34359738368 MALLOC_TOP_PAD_=268435456 \
 	KMP_BLOCKTIME=0 OMP_WAIT_POLICY=PASSIVE
+
+train-detector: .venv/.installed-train
+	$(TRAINING_MEMORY) $(BIN)/python -m recognition.training.detector $(ARGS)
 
 train-embedder: .venv/.installed-train
 	$(TRAINING_MEMORY) $(BIN)/python -m recognition.training.embedder $(ARGS)
