@@ -17,6 +17,7 @@ from recognition.tray import sightings_of
 
 Meal = tuple[str, str]
 
+MANY = 1_000
 NEVER_BPS = -20_000
 """Less certain than any portion can be: what is left to a person at every limit."""
 
@@ -61,8 +62,8 @@ class StrangeTrial:
 class Trials:
     """Everything that limits can be tried on.
 
-    `right_likeness_bps` are likenesses of right first candidates; `most_equal` and `most_portions` the largest counts
-    on a labelled tray, of one dish and in all.
+    `right_likeness_bps` are likenesses of right first candidates; `most_equal` and `most_portions` the counts that are
+    usual: those assumed, or the largest on a labelled tray if that is more.
     """
 
     trays: tuple[TrayTrial, ...]
@@ -115,16 +116,18 @@ def make_trials(
         dishes: what each tray is compared with, never made from itself.
         limits: those that are kept (detector's score, usual counts of the labels at least).
         partly_labelled: not all food is labelled and boxes follow another convention, so only portions that were found
-            are judged, and those by their dish alone.
+            are judged, and those by their dish alone; counts say nothing then.
     """
-    counts = [Counter(portion.dish_id for portion in one.labelled) for one in seen]
-    most_equal = max([limits.most_equal, *(max(count.values(), default=0) for count in counts)])
-    most_portions = max([limits.most_portions, *(count.total() for count in counts)])
+    usual = limits if partly_labelled else _usual_counts(seen, limits)
     # Whatever likeness and lead are, so that only the other doubts are left.
     others = AcceptancePolicy(
         policy_id="",
         limits=replace(
-            limits, accept_bps=NEVER_BPS, known_bps=NEVER_BPS, most_equal=most_equal, most_portions=most_portions
+            usual,
+            accept_bps=NEVER_BPS,
+            known_bps=NEVER_BPS,
+            most_equal=MANY if partly_labelled else usual.most_equal,
+            most_portions=MANY if partly_labelled else usual.most_portions,
         ),
     )
     trays: list[TrayTrial] = []
@@ -142,8 +145,17 @@ def make_trials(
         trays=tuple(trays),
         strange=tuple(strange),
         right_likeness_bps=tuple(right_likeness),
-        most_equal=most_equal,
-        most_portions=most_portions,
+        most_equal=usual.most_equal,
+        most_portions=usual.most_portions,
+    )
+
+
+def _usual_counts(seen: Sequence[SeenPhoto], limits: AcceptanceLimits) -> AcceptanceLimits:
+    counts = [Counter(portion.dish_id for portion in one.labelled) for one in seen]
+    return replace(
+        limits,
+        most_equal=max([limits.most_equal, *(max(count.values(), default=0) for count in counts)]),
+        most_portions=max([limits.most_portions, *(count.total() for count in counts)]),
     )
 
 
