@@ -947,7 +947,11 @@ def serve(surface: Surface, rng: np.random.Generator, dish_id: str, slot: Slot, 
     Args:
         portion: the number its pixels get in `surface.portion`.
     """
-    recipe = RECIPES[dish_id]
+    serve_recipe(surface, rng, RECIPES[dish_id], slot, portion)
+
+
+def serve_recipe(surface: Surface, rng: np.random.Generator, recipe: Recipe, slot: Slot, portion: int) -> None:
+    """Paint one portion by a recipe that need not belong to a dish of the street; see `serve`."""
     share = rng.uniform(*recipe.share) * (1.0 if slot.fills else rng.uniform(0.86, 0.98))
     half_w, half_h = slot.half_width_mm * share, slot.half_height_mm * share
     x_mm = slot.x_mm + rng.normal(0, 0.25) * (slot.half_width_mm - half_w)
