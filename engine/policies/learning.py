@@ -28,7 +28,7 @@ class Evidence:
 class LearningPolicy:
     """Parameters of one version.
 
-    >>> policy = LearningPolicy(policy_id="example", contradiction_bps=1500, alike_bps=5000)
+    >>> policy = LearningPolicy(policy_id="example", contradiction_bps=1000, alike_bps=5000)
     >>> def seen(by_staff, own, rival, agreement=None):
     ...     return Evidence(by_staff=by_staff, own_bps=own, rival_bps=rival, agreement_bps=agreement)
     >>> policy.ground(seen(True, 5000, 6000)).value, policy.ground(seen(True, 4000, 6000))
@@ -57,4 +57,4 @@ class LearningPolicy:
         return None
 
 
-LEARNING: LearningPolicy = LearningPolicy(policy_id="learning-1500-5000", contradiction_bps=1500, alike_bps=5000)
+LEARNING: LearningPolicy = LearningPolicy(policy_id="learning-1000-5000", contradiction_bps=1000, alike_bps=5000)
