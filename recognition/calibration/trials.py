@@ -10,8 +10,9 @@ from engine.domain.bill import ItemStatus
 from engine.domain.reading import DishSighting
 from engine.policies.acceptance import AcceptancePolicy
 from recognition.evaluation.enrolment import EnrolledDishes
+from recognition.evaluation.matching import pair_boxes
 from recognition.evaluation.seeing import SeenPhoto
-from recognition.evaluation.trays import JudgedTray, first_of, judge_tray
+from recognition.evaluation.trays import COUNTED_FROM_BPS, JudgedTray, first_of, judge_tray
 from recognition.gallery import Gallery
 from recognition.tray import sightings_of
 
@@ -133,12 +134,12 @@ def make_trials(
     trays: list[TrayTrial] = []
     strange: list[StrangeTrial] = []
     right_likeness: list[int] = []
-    for one in seen:
+    for one in [_only_found(photo) for photo in seen] if partly_labelled else seen:
         gallery = dishes.gallery(one.photo)
         judged = judge_tray(one, gallery, dishes.menu(one.photo, gallery), others)
         right_likeness += _right_likenesses(judged)
         if judged.all_on_menu and judged.truth:
-            trays.append(_tray_trial(judged, partly_labelled))
+            trays.append(_tray_trial(judged))
         for dish_id in sorted(set(judged.truth)):
             strange += _strange_trials(judged, gallery, dish_id, others)
     return Trials(
@@ -147,6 +148,21 @@ def make_trials(
         right_likeness_bps=tuple(right_likeness),
         most_equal=usual.most_equal,
         most_portions=usual.most_portions,
+    )
+
+
+def _only_found(photo: SeenPhoto) -> SeenPhoto:
+    """Leave nothing but labelled portions that were found, and their labels."""
+    counted = [index for index, portion in enumerate(photo.portions) if portion.detector_bps >= COUNTED_FROM_BPS]
+    boxes = [portion.box for portion in photo.labelled]
+    pairs = pair_boxes(boxes, [photo.portions[index].box for index in counted])
+    places, found = list(pairs), [counted[number] for number in pairs.values()]
+    return replace(
+        photo,
+        labelled=tuple(photo.labelled[place] for place in places),
+        label_embeddings=photo.label_embeddings[places],
+        portions=tuple(photo.portions[index] for index in found),
+        embeddings=photo.embeddings[found],
     )
 
 
@@ -159,15 +175,12 @@ def _usual_counts(seen: Sequence[SeenPhoto], limits: AcceptanceLimits) -> Accept
     )
 
 
-def _tray_trial(tray: JudgedTray, partly_labelled: bool) -> TrayTrial:
-    pairs = tray.found.items()
-    indices = [index for _, index in pairs] if partly_labelled else range(len(tray.sightings))
-    truth = [tray.truth[place] for place, _ in pairs] if partly_labelled else tray.truth
-    named = [first_of(tray.sightings[index].candidates) for index in indices]
+def _tray_trial(tray: JudgedTray) -> TrayTrial:
+    named = Counter(first_of(sighting.candidates) for sighting in tray.sightings)
     return TrayTrial(
         meal=tray.seen.photo.meal,
-        portions=tuple(_evidence(tray.sightings[index], tray.statuses[index]) for index in indices),
-        right=Counter(named) == Counter(truth),
+        portions=tuple(_evidence(*portion) for portion in zip(tray.sightings, tray.statuses, strict=True)),
+        right=named == Counter(tray.truth),
     )
 
 

@@ -31,6 +31,18 @@ def test_a_tray_is_right_if_its_first_candidates_are_its_dishes() -> None:
     assert [trial.right for trial in trials_of(missed, partly_labelled=True).trays] == [True]
 
 
+def test_where_not_all_food_is_labelled_only_what_was_found_of_it_is_judged() -> None:
+    label = photo_of("a.jpg", "mifan", "rou")
+    found = (0, looks("mifan"), 9000)
+    # A second box on the rice, something that is not labelled, and a portion too faint to count.
+    beside = ((5, looks("mifan"), 9000), (6, looks("tang"), 9000), (1, looks("rou"), 3500))
+
+    (trial,) = trials_of(seen(label, found, *beside), partly_labelled=True).trays
+    assert (len(trial.portions), trial.right, trial.portions[0].doubtful) == (1, True, False)
+    (trial,) = trials_of(seen(label, found, *beside)).trays
+    assert (len(trial.portions), trial.right) == (4, False)
+
+
 def test_certainty_of_a_trial_is_that_of_the_policy() -> None:
     photo = seen(photo_of("a.jpg", "mifan"), (0, looks("mifan", "rou", 0.2), 9000))
     gallery = ENROLLED.gallery(photo.photo)
