@@ -155,3 +155,28 @@ def test_damaged_stored_vectors_are_refused(data: bytes) -> None:
 def test_vectors_that_half_precision_cannot_hold_are_not_stored(vectors: NDArray[np.float32]) -> None:
     with pytest.raises(GalleryMismatchError, match="cannot be stored"):
         encode_vectors(vectors.astype(np.float32))
+
+
+def test_learnt_photographs_together_move_the_mean_no_more_than_the_enrolled_ones(axis: Axis) -> None:
+    enrolled = exemplar("pork", axis(0), exemplar_id="enrolled")
+    learnt = [Exemplar(dish_id="pork", exemplar_id=f"learnt {n}", vectors=axis(1)[None], learnt=True) for n in range(9)]
+    ((candidate,),) = Gallery("sha", [enrolled, *learnt]).match(axis(0)[None], ["pork"])
+    # Mean of one enrolled and nine learnt ones, these weighted one ninth each: (1, 1) / sqrt 2.
+    assert candidate.similarity_bps == round((1 + 0.5**0.5) / 2 * 10_000)
+
+
+def test_a_few_learnt_photographs_count_like_enrolled_ones(axis: Axis) -> None:
+    photos = [exemplar("pork", axis(n), exemplar_id=str(n)) for n in range(3)]
+    learnt = Exemplar(dish_id="pork", exemplar_id="3", vectors=axis(3)[None], learnt=True)
+    plain = Exemplar(dish_id="pork", exemplar_id="3", vectors=axis(3)[None])
+    portion = axis(3)[None]
+    assert Gallery("sha", [*photos, learnt]).match(portion, ["pork"]) == Gallery("sha", [*photos, plain]).match(
+        portion, ["pork"]
+    )
+
+
+def test_likenesses_are_told_whatever_is_on_the_menu(axis: Axis) -> None:
+    gallery = Gallery("sha", [exemplar("pork", axis(0)), exemplar("rice", axis(1))])
+    likenesses = gallery.likenesses(np.stack((axis(0), axis(2))))
+    assert {dish_id: of.tolist() for dish_id, of in likenesses.items()} == {"pork": [1.0, 0.0], "rice": [0.0, 0.0]}
+    assert gallery.likenesses(axis(0)[None], {"rice", "soup"}).keys() == {"rice"}

@@ -14,6 +14,7 @@ from engine.domain.errors import (
     PhotoUnusableError,
 )
 from engine.domain.reading import Box, ReadingTimings, TrayReading
+from recognition.frame import decode_photo
 from recognition.gallery import Exemplar, Gallery
 from recognition.tray import EnrolledPhoto, TrayReader, WhichPortion
 from tests.unit.recognition.pictures import HEAPS, empty_tray, encoded, tray
@@ -233,6 +234,36 @@ def test_a_photograph_can_be_enrolled_as_a_whole_on_demand(reader: TrayReader) -
     (photo,) = reader.enrol([encoded(tray(1))], portion=WhichPortion.WHOLE)
     assert photo.box == Box(left_px=0, top_px=0, right_px=960, bottom_px=720)
     assert not photo.portion_found
+
+
+def test_a_dish_is_enrolled_from_a_whole_tray_by_the_number_of_its_portion(reader: TrayReader) -> None:
+    photo = encoded(tray())
+    portions = reader.detect(Image.fromarray(decode_photo(photo).pixels))
+    numbered = [reader.enrol([photo], portion=number)[0] for number in range(1, len(portions) + 1)]
+
+    assert [one.box for one in numbered] == [portion.box for portion in portions]
+    assert len({one.exemplar_id for one in numbered}) == len(numbered)
+    with pytest.raises(EnrolmentError, match=r"there is no portion 9"):
+        reader.enrol([photo], portion=9)
+
+
+def test_a_box_is_in_pixels_of_the_photograph_as_it_was_sent(reader: TrayReader) -> None:
+    large = encoded(tray().resize((1920, 1440)))
+    (photo,) = reader.enrol([large], portion=Box(left_px=200, top_px=100, right_px=800, bottom_px=5000))
+    frame = decode_photo(large)
+
+    assert photo.box.right_px == round(800 * frame.width_px / 1920)
+    assert photo.box.bottom_px == frame.height_px
+    with pytest.raises(EnrolmentError, match="outside photograph 1, which is 1920 x 1440"):
+        reader.enrol([large], portion=Box(left_px=2000, top_px=0, right_px=2100, bottom_px=90))
+
+
+def test_the_kept_crop_is_good_enough_to_be_embedded_again(reader: TrayReader) -> None:
+    (photo,) = reader.enrol([encoded(tray(1))])
+    again = reader.vectors_of_crop(photo.crop_jpeg)
+    assert ((again * photo.vectors).sum(axis=1) > 0.98).all()
+    with pytest.raises(EnrolmentError, match="cannot be decoded"):
+        reader.vectors_of_crop(photo.crop_jpeg[:20])
 
 
 def test_the_same_photograph_is_enrolled_once_and_always_under_the_same_id(reader: TrayReader) -> None:
