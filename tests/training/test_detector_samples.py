@@ -69,6 +69,16 @@ def test_boxes_follow_when_a_large_photograph_is_stored_smaller(tmp_path: Path) 
     assert photo.partial
 
 
+def test_areas_that_the_labels_leave_open_are_not_taught(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.json"
+    tray = write_tray(tmp_path, "1.jpg", [120, 90, 600, 450]) | {"ignore": [[900, 600, 1200, 900]]}
+    labels.write_text(json.dumps([tray]), encoding="utf-8")
+    store = PhotoStore(labels, tmp_path, partial=False)
+    store.refresh()
+    sample = sample_of(store.photos, (416, 320), STILL, np.random.default_rng(0))
+    assert 0.02 < 1 - sample.known.mean() < 0.15
+
+
 def test_a_photograph_that_is_missing_is_named(tmp_path: Path) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text(json.dumps([{"file": "gone.jpg", "width": 10, "height": 10, "dishes": []}]), encoding="utf-8")

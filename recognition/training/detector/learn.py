@@ -152,8 +152,8 @@ def _completed(photo: TrainingPhoto, detector: Detector, recipe: Recipe) -> Trai
     image = detector_input(frame, plan)
     heatmap, sides = detector(image)
     mirrored_heatmap, mirrored_sides = detector(np.ascontiguousarray(image[..., ::-1]))
-    heatmap = (heatmap + mirrored_heatmap[..., ::-1]) / 2
-    sides = (sides + mirrored_sides[:, [2, 1, 0, 3], :, ::-1]) / 2
+    heatmap = (heatmap + mirrored_heatmap[..., ::-1]) * np.float32(0.5)
+    sides = (sides + mirrored_sides[:, [2, 1, 0, 3], :, ::-1]) * np.float32(0.5)
     boxes, scores = find_peaks(heatmap, sides, plan, recipe.unsure_from)
     kept = suppress_duplicates(boxes, scores)
     offset = np.array((plan.left_px, plan.top_px) * 2, np.float32)
@@ -208,7 +208,8 @@ def learn(
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * group["rate"] * _schedule(done)
         network.train()
-        score, sides = detection_loss(*network(images), heatmap, corners, weight, known)
+        logits, distances = network(images)
+        score, sides = detection_loss(logits, distances, heatmap, corners, weight, known)
         optimiser.zero_grad(set_to_none=True)
         (score + sides).backward()
         nn.utils.clip_grad_norm_(network.parameters(), MOST_GRADIENT)

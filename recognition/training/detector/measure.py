@@ -118,7 +118,9 @@ def _judged(photo: LabelledPhoto, portions: Sequence[Portion], *, partial: bool)
     wrong = [
         portion
         for index, portion in enumerate(portions)
-        if index not in right and not (partial and not touches_a_label(portion.box, labels))
+        if index not in right
+        and not touches_a_label(portion.box, photo.unsure)
+        and not (partial and not touches_a_label(portion.box, labels))
     ]
     return [portions[index] for index in right], wrong
 

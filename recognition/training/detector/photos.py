@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.domain.errors import LabelsInvalidError
+from engine.domain.reading import Box
 from recognition.labels import LabelledPhoto, read_labels
 
 STORED_LONG_SIDE_PX: Final = 576
@@ -21,7 +22,8 @@ class TrainingPhoto:
     """One photograph: `pixels` (h, w, 3) uint8 RGB, `boxes` (n, 4) float32 left, top, right, bottom in its pixels.
 
     `partial` tells that only some of the food is labelled: what lies outside the boxes may be food too. `unsure`
-    (m, 4) are boxes in which nothing is known, because a model that looked at a partial photograph was not certain.
+    (m, 4) are boxes in which nothing is taught: too little is seen of the food there, or a model that looked at a
+    partial photograph was not certain.
     """
 
     pixels: NDArray[np.uint8]
@@ -67,14 +69,17 @@ class PhotoStore:
             raise LabelsInvalidError(
                 f"{self._images / photo.file} cannot be read ({error}). Give the folder that {self._labels} belongs to."
             ) from error
-        boxes = boxes_of(photo) * np.float32(scale)
-        return TrainingPhoto(pixels=pixels, boxes=boxes, partial=self._partial, unsure=np.empty((0, 4), np.float32))
+        return TrainingPhoto(
+            pixels=pixels,
+            boxes=_corners([portion.box for portion in photo.portions], scale),
+            partial=self._partial,
+            unsure=_corners(photo.unsure, scale),
+        )
 
 
-def boxes_of(photo: LabelledPhoto) -> NDArray[np.float32]:
-    """Return (n, 4) left, top, right, bottom of the labelled portions in pixels of the stored file."""
-    rows = [(p.box.left_px, p.box.top_px, p.box.right_px, p.box.bottom_px) for p in photo.portions]
-    return np.array(rows, np.float32).reshape(-1, 4)
+def _corners(boxes: Sequence[Box], scale: float) -> NDArray[np.float32]:
+    rows = [(box.left_px, box.top_px, box.right_px, box.bottom_px) for box in boxes]
+    return np.array(rows, np.float32).reshape(-1, 4) * np.float32(scale)
 
 
 def with_found(
@@ -95,7 +100,7 @@ def with_found(
         pixels=photo.pixels,
         boxes=np.concatenate((photo.boxes, boxes[fresh & (scores >= add_from)])),
         partial=False,
-        unsure=boxes[fresh & (scores < add_from) & (scores >= unsure_from)],
+        unsure=np.concatenate((photo.unsure, boxes[fresh & (scores < add_from) & (scores >= unsure_from)])),
     )
 
 
@@ -108,8 +113,3 @@ def _least_shared(box: NDArray[np.float32], others: NDArray[np.float32]) -> floa
     shared = np.maximum(width, 0) * np.maximum(height, 0)
     areas = (others[:, 2] - others[:, 0]) * (others[:, 3] - others[:, 1])
     return float((shared / np.minimum(areas, (box[2] - box[0]) * (box[3] - box[1]))).max())
-
-
-def photos_of(stores: Sequence[PhotoStore]) -> list[TrainingPhoto]:
-    """Return the photographs of all stores, one store after the other."""
-    return [photo for store in stores for photo in store.photos]

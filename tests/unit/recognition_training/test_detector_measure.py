@@ -51,6 +51,12 @@ def test_food_without_a_label_is_no_fault_where_labels_are_partial() -> None:
     assert at_floor(figures_of(readings, partial=False), 4000).false == 2
 
 
+def test_a_report_where_too_little_is_seen_to_say_anything_is_no_fault() -> None:
+    tray = LabelledPhoto(file="1.jpg", width_px=1000, height_px=100, portions=(), unsure=(box_at(0),))
+    row = at_floor(figures_of([(tray, [found_at(10, 8000), found_at(700, 8000)])], partial=False), 4000)
+    assert row.false == 1
+
+
 def test_average_precision_falls_when_a_false_report_is_more_certain_than_a_true_one() -> None:
     late = figures_of([(photo_of(0), [found_at(0, 9000), found_at(700, 8000)])], partial=False)
     early = figures_of([(photo_of(0), [found_at(0, 8000), found_at(700, 9000)])], partial=False)
