@@ -81,8 +81,8 @@ def heap(
         reach = size
     else:
         if place is None:
-            half_w = hollow.half_width_mm * rng.uniform(0.5, 0.92)
-            half_h = hollow.half_height_mm * rng.uniform(0.5, 0.92)
+            half_w = hollow.half_width_mm * rng.uniform(0.55, 1.0)
+            half_h = hollow.half_height_mm * rng.uniform(0.55, 1.0)
             place = (
                 rng.uniform(-1, 1) * (hollow.half_width_mm - half_w),
                 rng.uniform(-1, 1) * (hollow.half_height_mm - half_h),
@@ -218,7 +218,7 @@ def pour(
             * rng.uniform(0.7, 1.3, 3).astype(np.float32)
         )
     floats = smoothstep(-0.3, 0.3, layered_noise(rng, spot.shape, 12 * spot.px_per_mm, 3) - rng.uniform(-1.4, 1.2))
-    if rng.random() < 0.25:
+    if rng.random() < 0.1:
         floats = floats * 0
     cut = spot.cut
     depth = np.float32(level) - surface.height[cut]
@@ -226,6 +226,8 @@ def pour(
     deep = (1 - np.exp(-np.clip(depth, 0, None) * np.float32(rng.uniform(0.08, 0.6))))[..., None]
     liquid = surface.albedo[cut] * (1 - deep) * np.clip(broth * 1.6, 0, 1) ** np.float32(0.5) + broth * deep
     colour = liquid * (1 - floats[..., None]) + sampled.colour * floats[..., None]
+    fat = smoothstep(1.1, 1.5, noise(rng, spot.shape, rng.uniform(2, 6) * spot.px_per_mm))
+    colour = colour * (1 + np.float32(rng.uniform(-0.3, 0.8)) * fat[..., None])
     height = np.float32(level) + np.float32(2.5) * floats * np.clip(0.6 + sampled.relief, 0, 1.5)
     lay(surface, spot, wet, as_field(height), as_field(colour), gloss=0.9, polish=0.9, glow=0.4)
     surface.portion[cut][wet & (depth > 0.5)] = portion

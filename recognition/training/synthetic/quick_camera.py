@@ -115,11 +115,11 @@ def develop(picture: Field, rng: np.random.Generator) -> NDArray[np.uint8]:
     bright = max(float(np.quantile(picture[::4, ::4].mean(axis=2), 0.95)), 0.08)
     stops = rng.normal(0, 0.45) if rng.random() < 0.75 else rng.uniform(-1.5, 1.5)
     balance = np.exp(rng.normal(0, 0.05, 3) + rng.normal(0, 0.1) * np.array([1, 0, -1])).astype(np.float32)
-    picture = picture * np.float32(rng.uniform(0.6, 0.85) / bright * 2**stops) * balance
+    picture = picture * np.float32(rng.uniform(0.65, 0.95) / bright * 2**stops) * balance
     glare = cv2.GaussianBlur(np.clip(picture - 0.95, 0, 3), (0, 0), rng.uniform(2, 8))
     picture = picture + np.float32(rng.uniform(0.05, 0.35)) * glare
     grey = picture @ np.array([0.25, 0.65, 0.10], np.float32)
-    picture = grey[..., None] + np.float32(rng.uniform(0.65, 1.1)) * (picture - grey[..., None])
+    picture = grey[..., None] + np.float32(rng.uniform(0.7, 1.25)) * (picture - grey[..., None])
     blur = rng.random()
     if blur < 0.5:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2))

@@ -147,7 +147,7 @@ def _choose_view(rng: np.random.Generator, kind: SceneKind) -> View:
     portrait = rng.random() < 0.2
     tilt = abs(rng.normal(0, 0.2)) if rng.random() < 0.75 else rng.uniform(0.2, 0.7)
     near = 300.0 if kind in ("shared_plate", "bowls") else 420.0
-    span = near * rng.uniform(0.95, 1.5) if rng.random() < 0.9 else near * rng.uniform(0.55, 0.95)
+    span = near * rng.uniform(0.9, 1.35) if rng.random() < 0.9 else near * rng.uniform(0.55, 0.95)
     shift = 25.0 if rng.random() < 0.85 else 110.0
     return aim(
         target_mm=(float(rng.normal(0, shift)), float(rng.normal(0, shift))),
@@ -187,7 +187,7 @@ def _fill_wells(table: _Table, hollows: list[Hollow]) -> None:
             for place in _side_by_side(rng, hollow, 2):
                 table.serve(hollow, fills=False, place=place)
             continue
-        table.serve(hollow, fills=bool(rng.random() < 0.6), wet=0.07)
+        table.serve(hollow, fills=bool(rng.random() < 0.7), wet=0.05)
         if rng.random() < 0.15:
             stain(table.surface, rng, hollow)
 
