@@ -11,7 +11,7 @@ Source: decision R11 of the README.
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -111,13 +111,11 @@ def _portions(exemplars: Sequence[Exemplar]) -> NDArray[np.float32]:
 
 
 def _usual_likeness(by_dish: dict[str, list[Exemplar]]) -> tuple[float, float]:
-    """Return mean and standard deviation of the likeness of a photograph to another of its dish."""
+    """Return mean and standard deviation of the likeness of a photograph to the next one of its dish."""
     likenesses = [
         float(likeness_to([other], _portions([one]))[0])
         for exemplars in by_dish.values()
-        for one in exemplars
-        for other in exemplars
-        if one is not other
+        for one, other in pairwise(exemplars)
     ]
     if not likenesses:
         return USUAL_LIKENESS, USUAL_SPREAD
