@@ -30,8 +30,6 @@ from engine.domain.calendar import business_day, instant_ms
 from engine.domain.errors import SettingsError
 from engine.domain.events import TrayScanned
 
-"""Where right and wrong part on the fixture pictures, which are easier than real food (fixtures/README.md)."""
-
 _HOST: Final = "127.0.0.1"
 _SERVER_TRIES: Final = 600
 _BEGIN_MINUTE: Final = 10 * 60 + 58

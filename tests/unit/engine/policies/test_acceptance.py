@@ -60,7 +60,13 @@ def test_a_portion_without_any_candidate_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("likeness_pct", "best_bps", "second_bps", "expected_bps"),
-    [(50, 9000, 8000, 5000), (100, 9000, 8000, 9000), (0, 9000, 8000, 1000), (60, 3000, 8000, -200), (50, 4000, -9, 4000)],
+    [
+        (50, 9000, 8000, 5000),
+        (100, 9000, 8000, 9000),
+        (0, 9000, 8000, 1000),
+        (60, 3000, 8000, -200),
+        (50, 4000, -9, 4000),
+    ],
 )
 def test_certainty_weighs_likeness_against_the_lead_and_a_rival_below_zero_gives_no_more_lead(
     likeness_pct: int, best_bps: int, second_bps: int, expected_bps: int
