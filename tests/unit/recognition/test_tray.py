@@ -31,7 +31,7 @@ def gallery(reader: TrayReader) -> Gallery:
     """Each heap of the tray enrolled from a photograph that shows it alone."""
     exemplars = []
     for dish_id, (_, (x, y)) in zip(DISHES, HEAPS, strict=True):
-        alone = encoded(tray().crop((x - 170, y - 150, x + 170, y + 150)), "PNG")
+        alone = encoded(tray().crop((x - 225, y - 195, x + 225, y + 195)), "PNG")
         exemplars += [exemplar_of(dish_id, photo) for photo in reader.enrol([alone])]
     return Gallery(reader.embedder_sha256, exemplars)
 
