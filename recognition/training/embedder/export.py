@@ -1,5 +1,6 @@
 """The trained network and its whitening become one ONNX graph: crops in, directions out."""
 
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -39,16 +40,19 @@ def export_onnx(network: DishNetwork, whitening: Whitening, path: Path) -> float
     """
     module = _Directions(network, whitening).cpu().eval()
     noise = torch.rand((5, 3, CROP_SIDE_PX, CROP_SIDE_PX), generator=torch.Generator().manual_seed(0)) * 2 - 1
-    torch.onnx.export(
-        module,
-        (noise[:1],),
-        str(path),
-        input_names=["crops"],
-        output_names=["embedding"],
-        dynamic_axes={"crops": {0: "n"}, "embedding": {0: "n"}},
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # The older exporter needs no further package; it only says that there is a newer one.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            (noise[:1],),
+            str(path),
+            input_names=["crops"],
+            output_names=["embedding"],
+            dynamic_axes={"crops": {0: "n"}, "embedding": {0: "n"}},
+            opset_version=17,
+            dynamo=False,
+        )
     with torch.inference_mode():
         expected = module(noise).numpy()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
