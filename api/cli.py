@@ -23,6 +23,7 @@ from api.calibrating import calibrate_labels, show_calibration
 from api.checking import Checked, check_store, rebuild_models
 from api.container import Container
 from api.demo.run import DemoOptions, play_demo
+from api.doubt_words import DOUBT_WORDS
 from api.evaluating import Question, evaluate_labels
 from api.evaluation_tables import show_evaluation
 from api.gallery_commands import enrol_dish, gallery
@@ -283,7 +284,7 @@ def _reading_table(reading: PhotoReading) -> Table:
         alike = "，".join(f"{name} {bps // 100}%" for name, bps in item.look_alikes[:3])
         table.add_row(
             escape(item.name) or "?",
-            f"[{colours[item.status.value]}]{item.status.value}[/]",
+            f"[{colours[item.status.value]}]{item.status.value}[/] {DOUBT_WORDS[item.doubt]}".rstrip(),
             str(item.confidence_bps // 100),
             yuan(item.price_fen) if item.name else "",
             escape(alike),

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from api.acceptance import policy_in_force
 from api.clock import monotonic_ns
+from api.doubt_words import DOUBT_WORDS
 from api.galleries import GalleryShelf
 from api.installation import clock_of, open_existing_store
 from api.settings import Settings
 from engine.application.store import EventStore
 from engine.deciders.canteen import CANTEEN, require_profile
 from engine.deciders.menu import MENU, require_menu
-from engine.domain.bill import ItemStatus, ScannedItem
+from engine.domain.bill import Doubt, ItemStatus, ScannedItem
 from engine.domain.calendar import business_day, meal_period_at, minute_of_day
 from engine.domain.canteen import CanteenProfile, Site
 from engine.domain.errors import CanteenError, OutsideMealPeriodError, PhotoUnreadableError, SettingsError
@@ -35,6 +36,7 @@ class ReadItem:
 
     name: str
     status: ItemStatus
+    doubt: Doubt
     confidence_bps: int
     price_fen: int
     look_alikes: tuple[tuple[str, int], ...]
@@ -166,6 +168,7 @@ def _read_item(item: ScannedItem, menu: Menu) -> ReadItem:
     return ReadItem(
         name=menu.by_dish[item.dish_id].name_zh if item.dish_id else "",
         status=item.status,
+        doubt=item.doubt,
         confidence_bps=item.confidence_bps,
         price_fen=item.price_fen,
         look_alikes=tuple(
@@ -194,5 +197,5 @@ def _details(item: ScannedItem) -> str:
     if item.dish_id:
         parts.append(f"{yuan(item.price_fen)} 元")
     if item.status is ItemStatus.UNCERTAIN:
-        parts.append("待确认")
+        parts.append(f"待确认：{DOUBT_WORDS[item.doubt]}")
     return "  ".join(parts)
