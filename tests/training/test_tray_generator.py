@@ -12,6 +12,7 @@ from recognition.labels import read_labels
 from recognition.training.synthetic.__main__ import fill_larder, main, scene_file
 from recognition.training.synthetic.clutter import THINGS, lay_table, reach_in
 from recognition.training.synthetic.crockery import Place, put_bowl, put_compartments, put_plate
+from recognition.training.synthetic.dishes import RECIPES
 from recognition.training.synthetic.food_cutting import cut_texture, photographs_by_folder, photographs_by_label
 from recognition.training.synthetic.food_textures import Larder, read_larder
 from recognition.training.synthetic.portions import Hollow, heap, lay_whole, pour, stain
@@ -19,11 +20,13 @@ from recognition.training.synthetic.scene import seeded
 from recognition.training.synthetic.surface import NO_PORTION, Surface
 from recognition.training.synthetic.training_scene import SCENE_KINDS, SceneKind, TrainingScene, choose_kind, make_scene
 
+FEW_RECIPES = {dish_id: RECIPES[dish_id] for dish_id in ("mantou", "hongshaorou", "zicai-danhua-tang", "ludan")}
+
 
 @pytest.fixture(scope="module")
 def larder_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("larder")
-    fill_larder(folder, food_from=[], images=None, random_recipes=2, samples=1, most_per_dish=1)
+    fill_larder(folder, food_from=[], images=None, recipes=FEW_RECIPES, samples=1, most_per_dish=1)
     return folder
 
 
@@ -164,6 +167,22 @@ def test_a_finished_run_is_not_rendered_again_and_a_longer_one_adds_to_it(larder
             assert image.size == (photo.width_px, photo.height_px)
 
 
+def test_portions_are_saved_by_dish_when_asked_for(larder_dir: Path, tmp_path: Path) -> None:
+    crops = tmp_path / "dishes"
+    wanted = ["--out", str(tmp_path / "scenes"), "--larder", str(larder_dir), "--crops", str(crops)]
+    main([*wanted, "--scenes", "3", "--seed", "6", "--only", "plates"])
+    saved = list(crops.glob("*/*.jpg"))
+    assert saved
+    sizes = set()
+    for photo in read_labels(tmp_path / "scenes" / "labels.json"):
+        for portion in photo.portions:
+            box = portion.box
+            sizes.add((portion.dish_id, box.right_px - box.left_px, box.bottom_px - box.top_px))
+    for path in saved:
+        with Image.open(path) as image:
+            assert (path.parent.name, *image.size) in sizes
+
+
 def red_food_on_a_white_plate() -> Image.Image:
     picture = np.full((200, 200, 3), 225, np.uint8)
     picture = picture + seeded("noise").integers(0, 12, picture.shape, np.uint8)
@@ -212,7 +231,7 @@ def test_a_larder_of_photographs_is_used_in_scenes(tmp_path: Path) -> None:
         tmp_path / "larder",
         food_from=[tmp_path / "food"],
         images=None,
-        random_recipes=0,
+        recipes={"mantou": RECIPES["mantou"]},
         samples=1,
         most_per_dish=5,
     )

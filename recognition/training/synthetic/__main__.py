@@ -4,7 +4,7 @@ import argparse
 import json
 import multiprocessing
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,18 @@ from typing import Any
 import cv2
 from PIL import Image
 
+from recognition.training.synthetic.dishes import Recipe
 from recognition.training.synthetic.food_cutting import cut_texture, photographs_by_folder, photographs_by_label
 from recognition.training.synthetic.food_textures import FoodTexture, Larder, read_larder, write_larder
-from recognition.training.synthetic.random_recipes import paint_textures
+from recognition.training.synthetic.random_recipes import paint_textures, street_and_random_recipes
 from recognition.training.synthetic.scene import seeded
-from recognition.training.synthetic.training_scene import SCENE_KINDS, SceneKind, choose_kind, make_scene
+from recognition.training.synthetic.training_scene import SCENE_KINDS, SceneKind, TrainingScene, choose_kind, make_scene
 
 LABELS_FILE = "labels.json"
 _WRITE_EVERY = 100
 
 Entry = dict[str, Any]
-Job = tuple[Path, Path, int, int, SceneKind | None]
+Job = tuple[Path, Path, int, int, SceneKind | None, Path | None]
 
 
 def main(arguments: list[str]) -> int:
@@ -35,13 +36,13 @@ def main(arguments: list[str]) -> int:
         larder_dir,
         food_from=asked.food_from,
         images=asked.images,
-        random_recipes=asked.random_recipes,
+        recipes=street_and_random_recipes(asked.random_recipes),
         samples=asked.samples,
         most_per_dish=asked.most_per_dish,
     )
     done = _read_entries(out)
     numbers = [n for n in range(asked.start, asked.start + asked.scenes) if scene_file(n) not in done]
-    jobs = [(out, larder_dir, asked.seed, number, asked.only) for number in numbers]
+    jobs = [(out, larder_dir, asked.seed, number, asked.only, asked.crops) for number in numbers]
     print(f"{len(done)} scenes are there, {len(jobs)} to render")
     for finished, entry in enumerate(_rendered(jobs, asked.workers), start=1):
         done[entry["file"]] = entry
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=int, default=0, help="number of the first scene")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", choices=SCENE_KINDS, default=None, help="render one kind of scene")
+    parser.add_argument("--crops", type=Path, default=None, help="folder to save every portion to as well, by dish")
     parser.add_argument("--larder", type=Path, default=None, help="folder of food textures; default: OUT/larder")
     parser.add_argument(
         "--food-from",
@@ -81,7 +83,7 @@ def fill_larder(
     *,
     food_from: list[Path],
     images: Path | None,
-    random_recipes: int,
+    recipes: Mapping[str, Recipe],
     samples: int,
     most_per_dish: int,
 ) -> None:
@@ -89,7 +91,7 @@ def fill_larder(
     if read_larder(folder) is not None:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    textures = paint_textures(folder, random_recipes, samples)
+    textures = paint_textures(folder, recipes, samples)
     print(f"{len(textures)} textures painted", flush=True)
     for number, source in enumerate(food_from):
         if source.suffix == ".json":
@@ -119,13 +121,16 @@ def _rendered(jobs: list[Job], workers: int) -> Iterator[Entry]:
 
 def render_scene(job: Job) -> Entry:
     """Render one scene; its picture depends on seed, number, kind and larder only."""
-    out, larder_dir, seed, number, only = job
+    out, larder_dir, seed, number, only, crops = job
     cv2.setNumThreads(1)
     rng = seeded("training", seed, number)
     kind = choose_kind(rng)
     scene = make_scene(rng, _larder(larder_dir), only or kind)
     file = scene_file(number)
-    Image.fromarray(scene.pixels).save(out / file, quality=scene.jpeg_quality)
+    picture = Image.fromarray(scene.pixels)
+    picture.save(out / file, quality=scene.jpeg_quality)
+    if crops is not None:
+        _save_crops(crops, picture, scene, number)
     rows, columns = scene.pixels.shape[:2]
     return {
         "file": file,
@@ -135,6 +140,16 @@ def render_scene(job: Job) -> Entry:
         "dishes": [{"dish": portion.dish_id, "box": list(portion.box)} for portion in scene.portions],
         "ignore": [list(box) for box in scene.ignored],
     }
+
+
+def _save_crops(crops: Path, picture: Image.Image, scene: TrainingScene, number: int) -> None:
+    """Save each portion that is wholly in the picture, in a folder named by its dish."""
+    for order, portion in enumerate(scene.portions):
+        left, top, right, bottom = portion.box
+        if left > 0 and top > 0 and right < picture.width and bottom < picture.height:
+            folder = crops / portion.dish_id
+            folder.mkdir(parents=True, exist_ok=True)
+            picture.crop(portion.box).save(folder / f"{number:06d}-{order}.jpg", quality=scene.jpeg_quality)
 
 
 @lru_cache(maxsize=2)

@@ -1,6 +1,7 @@
 """Dishes nobody cooks: recipes of the street recoloured, resized and mixed, painted as textures for the larder."""
 
 import colorsys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +26,9 @@ def random_recipe(number: int) -> Recipe:
     names = [name for name in RECIPES if name not in _KEPT]
     base = RECIPES[str(rng.choice(names))]
     other = RECIPES[str(rng.choice(names))]
-    turn, pale, vivid = rng.normal(0, 0.06), rng.normal(0, 0.10), rng.uniform(0.55, 1.25)
-    if rng.random() < 0.3:
-        turn = rng.uniform(-0.3, 0.3)
+    turn, pale, vivid = rng.normal(0, 0.035), rng.normal(0, 0.10), rng.uniform(0.5, 1.1)
+    if rng.random() < 0.25:
+        turn = rng.uniform(-0.13, 0.13)
     ingredients = base.ingredients
     if not base.soup and other.ingredients and rng.random() < 0.6:
         extra = other.ingredients[int(rng.integers(len(other.ingredients)))]
@@ -75,11 +76,15 @@ def _recoloured(colour: str, turn: float, pale: float, vivid: float) -> str:
     return "#" + "".join(f"{round(part * 255):02x}" for part in mixed)
 
 
-def paint_textures(folder: Path, recipes: int, samples: int) -> list[FoodTexture]:
-    """Paint the dishes of the street and `recipes` random ones, `samples` textures of each, as PNG files."""
-    known = {**RECIPES, **{f"random-{number:03d}": random_recipe(number) for number in range(recipes)}}
+def street_and_random_recipes(count: int) -> dict[str, Recipe]:
+    """Return the dishes of the street and `count` random ones."""
+    return {**RECIPES, **{f"random-{number:03d}": random_recipe(number) for number in range(count)}}
+
+
+def paint_textures(folder: Path, recipes: Mapping[str, Recipe], samples: int) -> list[FoodTexture]:
+    """Paint `samples` textures of each dish as PNG files."""
     textures = []
-    for dish_id, recipe in known.items():
+    for dish_id, recipe in recipes.items():
         for sample in range(samples):
             rng = seeded("texture", dish_id, sample)
             file = f"{dish_id}-{sample}.png"
