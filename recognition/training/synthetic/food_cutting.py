@@ -34,14 +34,17 @@ def photographs_by_folder(folder: Path, most_per_dish: int) -> Iterator[tuple[st
 
 
 def photographs_by_label(labels: Path, images: Path, most_per_dish: int) -> Iterator[tuple[str, Image.Image]]:
-    """Yield the boxes of labelled photographs with their dish, the largest photographs' share of each dish alike."""
+    """Yield the boxes of labelled photographs with their dish, the first of each dish."""
     taken: dict[str, int] = {}
     for photo in read_labels(labels):
-        wanted = [portion for portion in photo.portions if taken.get(portion.dish_id, 0) < most_per_dish]
-        picture = _opened(images / photo.file) if wanted else None
+        if all(taken.get(portion.dish_id, 0) >= most_per_dish for portion in photo.portions):
+            continue
+        picture = _opened(images / photo.file)
         if picture is None:
             continue
-        for portion in wanted:
+        for portion in photo.portions:
+            if taken.get(portion.dish_id, 0) >= most_per_dish:
+                continue
             box = portion.box
             taken[portion.dish_id] = taken.get(portion.dish_id, 0) + 1
             yield portion.dish_id, picture.crop((box.left_px, box.top_px, box.right_px, box.bottom_px))
