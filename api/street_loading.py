@@ -116,7 +116,7 @@ class StreetLoader:
         )
 
     async def change_gallery(self, canteen_id: str, change: str, **said: Any) -> dict[str, Any]:
-        """Change a canteen's gallery by `undo`, `removals`, `confirmations` or `re-embedding`, with the fields of each."""
+        """Change a gallery by `undo`, `removals`, `confirmations` or `re-embedding`, with the fields of each."""
         path = f"/v1/canteens/{canteen_id}/gallery/{change}"
         return await self.send("POST", path, f"gallery of {canteen_id}", json=said)
 
