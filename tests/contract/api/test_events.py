@@ -64,7 +64,7 @@ def test_a_listener_gets_everything_in_order_and_then_what_happens_next(quiet: S
         assert [event["position"] for event in old] == list(range(1, stored + 1))
         checkout_id = quiet.ready("mifan")
         scanned = next(events)
-        assert (scanned["topic"], scanned["stream"]) == ("canteen.TrayScanned.v1", f"checkout-{checkout_id}")
+        assert (scanned["topic"], scanned["stream"]) == ("canteen.TrayScanned.v2", f"checkout-{checkout_id}")
         assert scanned["event"]["items"][0]["price_fen"] == 100
         quiet.pay(checkout_id, "card", 100)
         assert next(events)["topic"] == "canteen.CardPaid.v1"
