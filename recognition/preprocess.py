@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-NETWORK_LONG_PX: Final = 416
-NETWORK_SHORT_PX: Final = 320
+NETWORK_LONG_PX: Final = 352
+NETWORK_SHORT_PX: Final = 256
 PADDING_GREY: Final = 114
 CROP_SIDE_PX: Final = 224
 
@@ -34,7 +34,7 @@ class Letterbox:
 
 
 def plan_letterbox(frame_width_px: int, frame_height_px: int) -> Letterbox:
-    """Fit a frame, centred and undistorted, into 416 x 320 pixels, or 320 x 416 if it is taller than wide."""
+    """Fit a frame, centred and undistorted, into 352 x 256 pixels, or 256 x 352 if it is taller than wide."""
     network_width_px, network_height_px = NETWORK_LONG_PX, NETWORK_SHORT_PX
     if frame_height_px > frame_width_px:
         network_width_px, network_height_px = network_height_px, network_width_px

@@ -1,5 +1,6 @@
 """The trained network becomes one ONNX graph: a picture in, scores and sides of every cell out."""
 
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -39,20 +40,23 @@ def export_onnx(network: DishDetector, path: Path) -> float:
         torch.rand((1, 3, height, width), generator=generator) * 2 - 1
         for height, width in ((NETWORK_SHORT_PX, NETWORK_LONG_PX), (NETWORK_LONG_PX, NETWORK_SHORT_PX))
     ]
-    torch.onnx.export(
-        module,
-        (pictures[0],),
-        str(path),
-        input_names=["image"],
-        output_names=["heatmap", "ltrb"],
-        dynamic_axes={
-            "image": {2: "h", 3: "w"},
-            "heatmap": {2: "gh", 3: "gw"},
-            "ltrb": {2: "gh", 3: "gw"},
-        },
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # The older exporter needs no further package; it only says that there is a newer one.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            (pictures[0],),
+            str(path),
+            input_names=["image"],
+            output_names=["heatmap", "ltrb"],
+            dynamic_axes={
+                "image": {2: "h", 3: "w"},
+                "heatmap": {2: "gh", 3: "gw"},
+                "ltrb": {2: "gh", 3: "gw"},
+            },
+            opset_version=17,
+            dynamo=False,
+        )
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     difference = 0.0
     for picture in pictures:

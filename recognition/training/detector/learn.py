@@ -47,8 +47,8 @@ class Recipe:
     backbone_rate: float = 0.3
     weight_decay: float = 0.02
     averaging: float = 0.997
-    sizes: tuple[tuple[int, int], ...] = ((416, 320), (416, 320), (384, 288), (448, 352))
-    complete_at: tuple[float, ...] = (0.4,)
+    sizes: tuple[tuple[int, int], ...] = ((352, 256), (352, 256), (320, 256), (384, 288))
+    complete_at: tuple[float, ...] = (0.4, 0.7)
     add_from: float = 0.45
     unsure_from: float = 0.12
     augmentation: Augmentation = field(default_factory=Augmentation)

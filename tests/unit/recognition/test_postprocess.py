@@ -15,12 +15,12 @@ from recognition.postprocess import (
 from recognition.preprocess import plan_letterbox
 
 # The same shape as the network: one frame pixel is one network pixel.
-PLAN = plan_letterbox(416, 320)
+PLAN = plan_letterbox(352, 256)
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def silent_outputs() -> Arrays:
-    return np.zeros((1, 1, 40, 52), np.float32), np.full((1, 4, 40, 52), 2.0, np.float32)
+    return np.zeros((1, 1, 32, 44), np.float32), np.full((1, 4, 32, 44), 2.0, np.float32)
 
 
 def outputs_with(*peaks: tuple[int, int, float]) -> Arrays:
@@ -58,7 +58,7 @@ def test_only_the_best_of_a_neighbourhood_of_nine_cells_is_a_peak() -> None:
 
 
 def test_peaks_in_the_corners_of_the_grid_are_found() -> None:
-    heatmap, ltrb = outputs_with((0, 0, 0.5), (0, 51, 0.6), (39, 0, 0.7), (39, 51, 0.8))
+    heatmap, ltrb = outputs_with((0, 0, 0.5), (0, 43, 0.6), (31, 0, 0.7), (31, 43, 0.8))
     assert len(find_peaks(heatmap, ltrb, PLAN, 0.4)[1]) == 4
 
 
@@ -72,7 +72,7 @@ def test_outputs_that_do_not_fit_the_letterbox_are_refused() -> None:
     with pytest.raises(InferenceFailedError, match="grid"):
         find_peaks(heatmap[:, :, :-1], ltrb, PLAN, 0.4)
     with pytest.raises(InferenceFailedError, match="grid"):
-        find_peaks(heatmap, ltrb, plan_letterbox(320, 416), 0.4)
+        find_peaks(heatmap, ltrb, plan_letterbox(256, 352), 0.4)
 
 
 def test_of_two_boxes_that_overlap_by_half_only_the_better_stays() -> None:
@@ -106,18 +106,18 @@ def test_a_box_that_is_turned_inside_out_is_dropped() -> None:
 
 def test_boxes_are_mapped_back_to_frame_pixels_without_the_bars() -> None:
     plan = plan_letterbox(1280, 720)
-    box = to_frame_box(np.array((104, 43 + 58.5, 208, 43 + 117), np.float32), plan)
+    box = to_frame_box(np.array((88, 29 + 49.5, 176, 29 + 99), np.float32), plan)
     assert box == Box(left_px=320, top_px=180, right_px=640, bottom_px=360)
 
 
 def test_boxes_are_clipped_to_the_frame() -> None:
     box = to_frame_box(np.array((-50, -50, 500, 500), np.float32), PLAN)
-    assert box == Box(left_px=0, top_px=0, right_px=416, bottom_px=320)
+    assert box == Box(left_px=0, top_px=0, right_px=352, bottom_px=256)
 
 
 def test_a_box_that_lies_in_the_bars_is_no_portion() -> None:
     plan = plan_letterbox(1280, 720)
-    assert to_frame_box(np.array((100, 0, 200, 45), np.float32), plan) is None
+    assert to_frame_box(np.array((100, 0, 200, 31), np.float32), plan) is None
     assert to_frame_box(np.array((-30, 100, 5, 200), np.float32), plan) is None
 
 
@@ -143,7 +143,7 @@ def test_scores_are_reported_in_basis_points() -> None:
 
 
 def test_a_heatmap_full_of_noise_is_worked_off_without_harm() -> None:
-    heatmap = np.random.default_rng(0).random((1, 1, 40, 52)).astype(np.float32)
+    heatmap = np.random.default_rng(0).random((1, 1, 32, 44)).astype(np.float32)
     boxes, scores = find_peaks(heatmap, silent_outputs()[1], PLAN, 0.33)
     assert 100 < len(boxes) <= 300
     assert scores.tolist() == sorted(scores.tolist(), reverse=True)

@@ -7,17 +7,17 @@ from recognition.preprocess import detector_input, embedder_input, plan_letterbo
 GREY = (114 - 127) / 128
 
 
-def test_a_landscape_frame_is_centred_in_416_by_320() -> None:
+def test_a_landscape_frame_is_centred_in_352_by_256() -> None:
     plan = plan_letterbox(1280, 720)
-    assert (plan.network_width_px, plan.network_height_px) == (416, 320)
-    assert (plan.width_px, plan.height_px) == (416, 234)
-    assert (plan.left_px, plan.top_px) == (0, 43)
+    assert (plan.network_width_px, plan.network_height_px) == (352, 256)
+    assert (plan.width_px, plan.height_px) == (352, 198)
+    assert (plan.left_px, plan.top_px) == (0, 29)
 
 
 def test_a_portrait_frame_gets_the_upright_network_size() -> None:
     plan = plan_letterbox(720, 1280)
-    assert (plan.network_width_px, plan.network_height_px) == (320, 416)
-    assert (plan.width_px, plan.height_px, plan.left_px, plan.top_px) == (234, 416, 43, 0)
+    assert (plan.network_width_px, plan.network_height_px) == (256, 352)
+    assert (plan.width_px, plan.height_px, plan.left_px, plan.top_px) == (198, 352, 29, 0)
 
 
 @pytest.mark.parametrize("size", [(64, 256), (256, 64), (100, 100), (1791, 448), (1301, 1001)])
@@ -32,11 +32,11 @@ def test_every_frame_fits_and_keeps_its_shape_within_a_pixel(size: tuple[int, in
 def test_the_detector_sees_scaled_values_between_bars_of_grey() -> None:
     image = Image.new("RGB", (200, 100), (255, 127, 0))
     tensor = detector_input(image, plan_letterbox(200, 100))
-    assert tensor.shape == (1, 3, 320, 416)
+    assert tensor.shape == (1, 3, 256, 352)
     assert tensor.dtype == np.float32
-    assert tensor[0, :, 160, 208] == pytest.approx([1.0, 0.0, -127 / 128])
-    assert tensor[0, :, 0, 208] == pytest.approx([GREY] * 3)
-    assert tensor[0, :, 319, 208] == pytest.approx([GREY] * 3)
+    assert tensor[0, :, 128, 176] == pytest.approx([1.0, 0.0, -127 / 128])
+    assert tensor[0, :, 0, 176] == pytest.approx([GREY] * 3)
+    assert tensor[0, :, 255, 176] == pytest.approx([GREY] * 3)
 
 
 def test_a_crop_is_stretched_to_a_square_and_holds_only_its_box() -> None:
