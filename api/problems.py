@@ -95,6 +95,7 @@ _TABLE: Final[dict[type[errors.CanteenError], tuple[int, str, str]]] = {
     errors.InferenceFailedError: (500, "识别模型出错，请重试或手工录入", "The model failed"),
     errors.ModelInvalidError: (500, "识别模型文件无效", "A model file is not valid"),
     errors.GalleryMismatchError: (409, "菜品样图需要重新录入", "Enrolled dishes come from another model"),
+    errors.LabelsInvalidError: (422, "标注文件不能使用", "The labels cannot be used"),
     errors.EnrolmentError: (422, "菜品照片不能使用", "The photographs cannot be used"),
     # the request itself
     request.RequestError: (400, "请求有误", "Bad request"),
