@@ -1,13 +1,11 @@
 """Render labelled trays for training: `python -m recognition.training.synthetic --scenes 2500 --seed 1 --out DIR`."""
 
 import argparse
-import json
 import multiprocessing
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 from PIL import Image
@@ -15,14 +13,11 @@ from PIL import Image
 from recognition.training.synthetic.dishes import Recipe
 from recognition.training.synthetic.food_cutting import cut_texture, photographs_by_folder, photographs_by_label
 from recognition.training.synthetic.food_textures import FoodTexture, Larder, read_larder, write_larder
+from recognition.training.synthetic.labels_file import WRITE_EVERY, Entry, read_entries, write_entries
 from recognition.training.synthetic.random_recipes import paint_textures, street_and_random_recipes
 from recognition.training.synthetic.scene import seeded
 from recognition.training.synthetic.training_scene import SCENE_KINDS, SceneKind, TrainingScene, choose_kind, make_scene
 
-LABELS_FILE = "labels.json"
-_WRITE_EVERY = 100
-
-Entry = dict[str, Any]
 Job = tuple[Path, Path, int, int, SceneKind | None, Path | None]
 
 
@@ -40,17 +35,17 @@ def main(arguments: list[str]) -> int:
         samples=asked.samples,
         most_per_dish=asked.most_per_dish,
     )
-    done = _read_entries(out)
+    done = read_entries(out)
     numbers = [n for n in range(asked.start, asked.start + asked.scenes) if scene_file(n) not in done]
     jobs = [(out, larder_dir, asked.seed, number, asked.only, asked.crops) for number in numbers]
     print(f"{len(done)} scenes are there, {len(jobs)} to render")
     for finished, entry in enumerate(_rendered(jobs, asked.workers), start=1):
         done[entry["file"]] = entry
-        if finished % _WRITE_EVERY == 0 or finished == len(jobs):
-            _write_entries(out, done.values())
+        if finished % WRITE_EVERY == 0 or finished == len(jobs):
+            write_entries(out, done.values())
             print(f"{finished}/{len(jobs)}", flush=True)
     if not jobs:
-        _write_entries(out, done.values())
+        write_entries(out, done.values())
     return 0
 
 
@@ -158,21 +153,6 @@ def _larder(folder: Path) -> Larder:
     if not textures:
         raise FileNotFoundError(f"{folder} holds no food textures. Fill it by running without --larder once.")
     return Larder(folder, textures)
-
-
-def _read_entries(out: Path) -> dict[str, Entry]:
-    path = out / LABELS_FILE
-    if not path.exists():
-        return {}
-    entries: list[Entry] = json.loads(path.read_text(encoding="utf-8"))
-    return {entry["file"]: entry for entry in entries if (out / entry["file"]).exists()}
-
-
-def _write_entries(out: Path, entries: Iterable[Entry]) -> None:
-    staged = out / (LABELS_FILE + ".part")
-    ordered = sorted(entries, key=lambda entry: str(entry["file"]))
-    staged.write_text(json.dumps(ordered, ensure_ascii=False), encoding="utf-8")
-    staged.replace(out / LABELS_FILE)
 
 
 if __name__ == "__main__":

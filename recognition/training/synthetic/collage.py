@@ -1,11 +1,16 @@
 """Trays put together from flat pieces: wells, plates and bowls, with textures of real food.
 
-They look less real than rendered trays, but one costs a sixth of a second's work or less and none is like another:
-they teach a detector where portions can lie, the rendered trays teach it how portions look.
+    python -m recognition.training.synthetic.collage --scenes 3000 --seed 7 --out DIR --food-from DISHES_DIR
+
+They look less real than rendered trays, but need no larder, and none is like another: they teach a detector where
+portions can lie, the rendered trays teach it how portions look.
 """
 
+import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from recognition.training.synthetic.scene import Photograph, PortionLabel
+from recognition.training.synthetic.food_cutting import photographs_by_folder
+from recognition.training.synthetic.labels_file import WRITE_EVERY, Entry, read_entries, write_entries
+from recognition.training.synthetic.scene import Photograph, PortionLabel, seeded
 
 WIDTH_PX = 480
 HEIGHT_PX = 360
@@ -50,6 +57,8 @@ _CHOPSTICKS = ((120, 70, 40), (200, 160, 110), (40, 38, 36), (220, 60, 50))
 _FLAT_THINGS = ((245, 245, 243), (30, 30, 34), (60, 110, 190), (230, 90, 60))
 _SKIN = (205, 160, 130)
 _LEAST_PORTION_PX = 60
+_FOOD_SIDE_PX = 256
+_JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,58 @@ class _Oval:
     @property
     def shortest_px(self) -> float:
         return min(self.half_width, self.half_height)
+
+
+def main(arguments: list[str]) -> int:
+    """Make what is not there yet, and write the labels."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recognition.training.synthetic.collage", description="Put labelled trays together from pieces."
+    )
+    parser.add_argument("--scenes", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True, help="folder for pictures and labels.json")
+    parser.add_argument(
+        "--food-from", type=Path, action="append", required=True, help="a folder with one sub-folder per dish"
+    )
+    parser.add_argument("--most-per-dish", type=int, default=100, help="photographs of a dish to take textures from")
+    asked = parser.parse_args(arguments)
+    out: Path = asked.out
+    out.mkdir(parents=True, exist_ok=True)
+    cv2.setNumThreads(1)
+    food = read_food(asked.food_from, asked.most_per_dish)
+    done = read_entries(out)
+    for number in range(asked.scenes):
+        file = f"collage-{number:05d}.jpg"
+        if file not in done:
+            collage = make_collage(seeded("collage", asked.seed, number), food)
+            collage.image.save(out / file, quality=_JPEG_QUALITY)
+            done[file] = _entry(file, collage)
+        if number % WRITE_EVERY == WRITE_EVERY - 1 or number == asked.scenes - 1:
+            write_entries(out, done.values())
+            print(f"{number + 1}/{asked.scenes}", flush=True)
+    return 0
+
+
+def _entry(file: str, collage: Photograph) -> Entry:
+    dishes = [{"dish": portion.dish_id, "box": list(portion.box)} for portion in collage.portions]
+    return {"file": file, "width": WIDTH_PX, "height": HEIGHT_PX, "dishes": dishes}
+
+
+def read_food(folders: Sequence[Path], most_per_dish: int) -> Food:
+    """Read photographs of dishes, at most 256 pixels on the long side; the name of a sub-folder names the dish.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    food: dict[str, list[Pixels]] = {}
+    for folder in folders:
+        for dish_id, picture in photographs_by_folder(folder, most_per_dish):
+            picture.thumbnail((_FOOD_SIDE_PX, _FOOD_SIDE_PX), Image.Resampling.BILINEAR)
+            food.setdefault(dish_id, []).append(np.asarray(picture))
+    if not food:
+        names = ", ".join(map(str, folders))
+        raise FileNotFoundError(f"No photograph lies in a sub-folder of {names}. Name a folder of dishes.")
+    return food
 
 
 def make_collage(rng: np.random.Generator, food: Food) -> Photograph:
@@ -411,3 +472,7 @@ def _cover(canvas: _Canvas, share: _Values, colour: _Values) -> None:
 
 def _point(place: NDArray[np.float64]) -> tuple[int, int]:
     return int(place[0]), int(place[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
