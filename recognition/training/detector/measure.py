@@ -69,7 +69,7 @@ class MeasuredSet:
     """
 
     def __init__(self, labels: Path, images: Path, *, partial: bool) -> None:
-        self.name = labels.stem
+        self.name = f"{labels.parent.name}/{labels.stem}"
         self._partial = partial
         self._photos = [(photo, _frame(images / photo.file)) for photo in read_labels(labels)]
 
