@@ -62,7 +62,7 @@ def run_command(*arguments: object, environment: dict[str, str] | None = None) -
 
 
 def start_command(*arguments: object, environment: dict[str, str], output: Path) -> subprocess.Popen[bytes]:
-    """Start the command in a process group of its own; what it prints is added to a file."""
+    """Start the command in a process group of its own, where it hears Ctrl-C; what it prints is added to a file."""
     with output.open("ab") as file:
         return subprocess.Popen(
             [*_COMMAND, *map(str, arguments)],
@@ -71,7 +71,13 @@ def start_command(*arguments: object, environment: dict[str, str], output: Path)
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_hear_ctrl_c,
         )
+
+
+def _hear_ctrl_c() -> None:
+    """Undo that whoever started the tests in the background ignores SIGINT, which a child would inherit."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def clean_environment() -> dict[str, str]:
