@@ -23,7 +23,15 @@ from recognition.evaluation.figures import (
     measure_naming,
     measure_trays,
 )
-from recognition.evaluation.seeing import SeenPhoto, SittingPhoto, decode_labelled, open_frame, refused, see_frame
+from recognition.evaluation.seeing import (
+    SeenPhoto,
+    SittingPhoto,
+    box_in_frame,
+    decode_labelled,
+    open_frame,
+    refused,
+    see_frame,
+)
 from recognition.evaluation.trays import COUNTED_FROM_BPS
 from recognition.tray import TrayReader
 
@@ -142,12 +150,15 @@ def _see_distorted(
     """What was distorted is stored as a camera stores it and opened again, so that what is too dark is refused."""
     try:
         frame, labelled = open_frame(photo.label, images)
-        image, boxes = distortion(Image.fromarray(frame.pixels), [portion.box for portion in labelled])
+        unsure = [box_in_frame(box, photo.label, frame) for box in photo.label.unsure]
+        image, boxes = distortion(Image.fromarray(frame.pixels), [*(portion.box for portion in labelled), *unsure])
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=CAMERA_JPEG_QUALITY, subsampling=0)
-        moved = [replace(portion, box=box) for portion, box in zip(labelled, boxes, strict=True)]
+        moved = [replace(portion, box=box) for portion, box in zip(labelled, boxes, strict=False)]
         label = replace(photo.label, width_px=image.width, height_px=image.height, portions=tuple(moved))
-        return see_frame(reader, photo, *decode_labelled(buffer.getvalue(), label), partly_labelled=partly_labelled)
+        stored, labelled = decode_labelled(buffer.getvalue(), label)
+        unsure = [box_in_frame(box, label, stored) for box in boxes[len(labelled) :]]
+        return see_frame(reader, photo, stored, labelled, unsure, partly_labelled=partly_labelled)
     except PhotoUnusableError as error:
         return refused(photo, error)
 

@@ -108,14 +108,16 @@ def decode_labelled(photo: bytes, label: LabelledPhoto) -> tuple[Frame, tuple[La
             f"{label.width_px} x {label.height_px}. Correct the label; boxes are pixels of the upright photograph.",
             file=label.file,
         )
-    return frame, tuple(
-        replace(portion, box=_scaled(portion.box, label, frame.width_px, frame.height_px)) for portion in label.portions
+    return frame, tuple(replace(portion, box=box_in_frame(portion.box, label, frame)) for portion in label.portions)
+
+
+def box_in_frame(box: Box, label: LabelledPhoto, frame: Frame) -> Box:
+    """Bring a box from the pixels of a label to those of its frame, of which it keeps one at least."""
+    across, down = frame.width_px / label.width_px, frame.height_px / label.height_px
+    left_px, top_px = (
+        min(int(box.left_px * across), frame.width_px - 1),
+        min(int(box.top_px * down), frame.height_px - 1),
     )
-
-
-def _scaled(box: Box, label: LabelledPhoto, width_px: int, height_px: int) -> Box:
-    across, down = width_px / label.width_px, height_px / label.height_px
-    left_px, top_px = min(int(box.left_px * across), width_px - 1), min(int(box.top_px * down), height_px - 1)
     return Box(
         left_px=left_px,
         top_px=top_px,
@@ -134,7 +136,8 @@ def see(reader: TrayReader, photo: SittingPhoto, images: Path, *, partly_labelle
     """
     try:
         frame, labelled = open_frame(photo.label, images)
-        return see_frame(reader, photo, frame, labelled, partly_labelled=partly_labelled)
+        unsure = [box_in_frame(box, photo.label, frame) for box in photo.label.unsure]
+        return see_frame(reader, photo, frame, labelled, unsure, partly_labelled=partly_labelled)
     except PhotoUnusableError as error:
         return refused(photo, error)
 
@@ -144,19 +147,24 @@ def see_frame(
     photo: SittingPhoto,
     frame: Frame,
     labelled: Sequence[LabelledPortion],
+    unsure: Sequence[Box],
     *,
     partly_labelled: bool,
 ) -> SeenPhoto:
     """Let the models see a frame with labelled boxes in its pixels; otherwise like `see`.
 
+    Args:
+        unsure: areas in which there may be food or not: boxes there that lie on no label are left out.
     Raises:
         PhotoUnusableError: more portions are seen than a tray can hold.
     """
     image = Image.fromarray(frame.pixels)
     label_boxes = [portion.box for portion in labelled]
-    portions = reader.detect(image)
-    if partly_labelled:
-        portions = [portion for portion in portions if touches_a_label(portion.box, label_boxes)]
+    portions = [
+        portion
+        for portion in reader.detect(image)
+        if touches_a_label(portion.box, label_boxes) or not (partly_labelled or touches_a_label(portion.box, unsure))
+    ]
     return SeenPhoto(
         photo=photo,
         labelled=tuple(labelled),

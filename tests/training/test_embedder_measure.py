@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from recognition.training.embedder.measure import EmbeddedCrop, area_under_curve, measure
+from recognition.evaluation.shares import auroc
+from recognition.training.embedder.measure import EmbeddedCrop, measure
 
 
 def crops_at(spread: float, dishes: int = 14) -> list[EmbeddedCrop]:
@@ -38,4 +39,4 @@ def test_a_menu_of_all_dishes_leaves_none_to_be_unknown() -> None:
 
 
 def test_the_area_counts_equal_scores_half() -> None:
-    assert area_under_curve(np.array([1.0, 0.5]), np.array([0.5, 0.0])) == pytest.approx((1 + 0.75) / 2)
+    assert auroc([1.0, 0.5], [0.5, 0.0]) == pytest.approx((1 + 0.75) / 2)

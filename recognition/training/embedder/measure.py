@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.domain.errors import LabelsInvalidError
+from recognition.evaluation.shares import auroc
 from recognition.gallery import Exemplar, Gallery
 from recognition.preprocess import embedder_input, trimmed
 from recognition.training.embedder.crops import DishCrop, add_source_arguments, at_most_per_dish, by_dish, read_crops
@@ -145,22 +146,12 @@ def _figure(menu: int, shots: int, episodes: Sequence[_Episode]) -> Figure:
         shots=shots,
         right=float(right.mean()),
         right_by_source={str(source): float(right[sources == source].mean()) for source in np.unique(sources)},
-        auroc=area_under_curve(scores, unknown) if len(unknown) else None,
+        auroc=auroc(scores.tolist(), unknown.tolist()),
         kept=float((right & (scores > passed_from)).sum() / max(right.sum(), 1)) if len(unknown) else None,
         lookups=len(right),
         unknown_lookups=len(unknown),
         dishes=len(frozenset().union(*(episode.dishes for episode in episodes))),
     )
-
-
-def area_under_curve(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
-    """The chance that a known score lies above an unknown one; equal ones count half.
-
-    Source: Mann and Whitney's U.
-    """
-    ordered = np.sort(unknown)
-    below = np.searchsorted(ordered, known, side="left") + np.searchsorted(ordered, known, side="right")
-    return float(below.mean() / 2 / len(unknown))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

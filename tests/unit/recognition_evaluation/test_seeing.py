@@ -8,6 +8,7 @@ from PIL import Image
 
 from engine.domain.errors import LabelsInvalidError
 from engine.domain.reading import Box
+from recognition.evaluation.matching import overlap
 from recognition.evaluation.seeing import SittingPhoto, decode_labelled, enrol_as_staff, enrol_places, see
 from recognition.evaluation.trays import judge_tray
 from recognition.evaluation.worst import draw_worst, labelled_boxes, worst_first
@@ -62,6 +63,17 @@ def test_only_what_is_wanted_is_enrolled(reader: TrayReader, photo: SittingPhoto
     vectors = enrol_places(reader, photo, TRAYS, frozenset({f"{PHOTO} 1"}))
     assert {name: array.shape for name, array in vectors.items()} == {f"{PHOTO} 1": (3, 1280)}
     assert enrol_places(reader, photo, TRAYS, frozenset({"another.jpg 0"})) == {}
+
+
+def test_boxes_where_a_label_says_nothing_are_left_out_and_no_others(reader: TrayReader, photo: SittingPhoto) -> None:
+    first, second, *_ = photo.label.portions
+    unlabelled = SittingPhoto(label=replace(photo.label, portions=(first,)))
+    ignored = SittingPhoto(label=replace(photo.label, portions=(first,), unsure=(second.box,)))
+    everything = see(reader, unlabelled, TRAYS, partly_labelled=False).portions
+    judged = see(reader, ignored, TRAYS, partly_labelled=False).portions
+    [left_out] = set(everything) - set(judged)
+    assert overlap(left_out.box, second.box) > 0.5
+    assert any(overlap(portion.box, first.box) > 0.5 for portion in judged)
 
 
 def test_boxes_without_a_label_are_left_out_where_not_all_food_is_labelled(
